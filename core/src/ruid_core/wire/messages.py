@@ -1,0 +1,221 @@
+"""What node and hub say to each other: one tagged union each way, MessagePack on binary frames.
+
+Fields are only ever added, at the end, with defaults, so that yesterday's bytes decode today (the golden
+files under tests/golden/wire hold every message's bytes). These structs belong to the wire alone: the shells
+convert to and from the domain's own types, so a rename there cannot change bytes here.
+
+Units: times are seconds since the Unix epoch on the node's clock, boxes are fractions of the picture
+(x1, y1, x2, y2), durations carry their unit in the name.
+"""
+
+import msgspec
+
+SUBPROTOCOL = "ruid.v1"
+PROTOCOL_MAJOR = 1
+PROTOCOL_MINOR = 0
+
+Box = tuple[float, float, float, float]
+
+
+class _Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=False, tag=True):
+    """Array-like keeps messages small; the tag is the first element."""
+
+
+# --- parts ---------------------------------------------------------------------------------------------
+
+
+class CameraInfo(msgspec.Struct, frozen=True, array_like=True):
+    """A camera that the node feeds from."""
+
+    camera_id: str
+    name: str
+    width_px: int
+    height_px: int
+
+
+class LiveTrack(msgspec.Struct, frozen=True, array_like=True):
+    """A person in view right now."""
+
+    track_id: int
+    box_rel: Box
+    confidence: float
+    started_at_s: float
+
+
+class StageTime(msgspec.Struct, frozen=True, array_like=True):
+    """How long a stage of the pipeline takes, over the last health period."""
+
+    stage: str
+    p50_ms: float
+    p95_ms: float
+
+
+class CameraHealth(msgspec.Struct, frozen=True, array_like=True):
+    """How one camera does, over the last health period.
+
+    `capturing` is False while the source is lost; `drops` maps the name of a reason to frames since boot.
+    """
+
+    camera_id: str
+    capturing: bool
+    fps: float
+    last_frame_at_s: float
+    frames: int
+    detections: int
+    tracklets: int
+    drops: dict[str, int]
+    stages: tuple[StageTime, ...]
+    trouble: str = ""
+
+
+# --- durable contents ----------------------------------------------------------------------------------
+
+
+class Tracklet(_Message, tag="tracklet"):
+    """A finished or cut stretch of a track; `part` counts from 0 and `final` closes the track.
+
+    `embeddings` holds K rows of D little-endian float16 (unit norm within 1e-2), `qualities` K values in 0..1.
+    `grabbed_at_s` is when the newest frame behind it reached the node; on a live camera it equals `ended_at_s`,
+    on a recording `ended_at_s` follows the recording's own time.
+    """
+
+    camera_id: str
+    track_id: int
+    part: int
+    final: bool
+    started_at_s: float
+    ended_at_s: float
+    grabbed_at_s: float
+    box_rel: Box
+    frames: int
+    embedding_model_id: str
+    embeddings: bytes
+    qualities: tuple[float, ...]
+    thumbnail_jpeg: bytes = b""
+
+
+class CoverageGap(_Message, tag="gap"):
+    """From when to when a camera did not see, and why."""
+
+    camera_id: str
+    from_s: float
+    to_s: float
+    reason: str
+
+
+class Dropped(_Message, tag="dropped"):
+    """The node gave up durable items before they could be sent: how many, of what, and why."""
+
+    reason: str
+    first_seq: int
+    last_seq: int
+    items: int
+
+
+Content = Tracklet | CoverageGap | Dropped
+
+# --- node to hub ---------------------------------------------------------------------------------------
+
+
+class Hello(_Message, tag="hello"):
+    """The first message on every connection."""
+
+    protocol_major: int
+    protocol_minor: int
+    node_id: str
+    node_name: str
+    boot_epoch: int
+    software_version: str
+    embedding_model_id: str
+    embedding_dim: int
+    detector_model_id: str
+    cameras: tuple[CameraInfo, ...]
+    sent_at_s: float
+
+
+class Item(_Message, tag="item"):
+    """A durable item; (node, boot_epoch, seq) names it for ever, and both count upwards."""
+
+    boot_epoch: int
+    seq: int
+    content: Content
+
+
+class Live(_Message, tag="live"):
+    """Everybody in view of one camera now; replaces the camera's last one and may be lost."""
+
+    camera_id: str
+    captured_at_s: float
+    grabbed_at_s: float
+    tracks: tuple[LiveTrack, ...]
+
+
+class Health(_Message, tag="health"):
+    """How the node does; `counters` are since boot and named, `spool_items` waits to be sent."""
+
+    sent_at_s: float
+    uptime_s: float
+    cameras: tuple[CameraHealth, ...]
+    spool_items: int
+    spool_bytes: int
+    queues: dict[str, int]
+    counters: dict[str, int]
+    cpu_percent: float
+    memory_mb: float
+    temperature_c: float | None = None
+
+
+class ClockProbe(_Message, tag="clock"):
+    """Asks the hub for its time; `sent_at_s` comes back in the reply."""
+
+    sent_at_s: float
+    offset_s: float | None = None
+    error_s: float | None = None
+
+
+class Goodbye(_Message, tag="bye"):
+    """Said before a clean close; `finished` means that the source has ended and nothing will follow."""
+
+    reason: str
+    finished: bool = False
+
+
+NodeMessage = Hello | Item | Live | Health | ClockProbe | Goodbye
+
+# --- hub to node ---------------------------------------------------------------------------------------
+
+
+class Welcome(_Message, tag="welcome"):
+    """The hub has everything up to and including (boot_epoch, seq); send what comes after."""
+
+    protocol_major: int
+    protocol_minor: int
+    hub_id: str
+    resume_boot_epoch: int
+    resume_seq: int
+    received_at_s: float
+
+
+class Ack(_Message, tag="ack"):
+    """Everything up to and including (boot_epoch, seq) is committed at the hub."""
+
+    boot_epoch: int
+    seq: int
+
+
+class ClockReply(_Message, tag="clock_reply"):
+    """Answers a probe: the node's own time back, and the hub's."""
+
+    sent_at_s: float
+    hub_at_s: float
+
+
+class Refused(_Message, tag="refused"):
+    """The hub will not take something; `fatal` means that the connection closes and why must be mended."""
+
+    code: str
+    text: str
+    fatal: bool
+
+
+HubMessage = Welcome | Ack | ClockReply | Refused | Goodbye
