@@ -71,7 +71,7 @@ class CameraHealth(msgspec.Struct, frozen=True, array_like=True):
 # --- durable contents ----------------------------------------------------------------------------------
 
 
-class Tracklet(_Message, tag="tracklet"):
+class Tracklet(_Message, frozen=True, tag="tracklet"):
     """A finished or cut stretch of a track; `part` counts from 0 and `final` closes the track.
 
     `embeddings` holds K rows of D little-endian float16 (unit norm within 1e-2), `qualities` K values in 0..1.
@@ -94,7 +94,7 @@ class Tracklet(_Message, tag="tracklet"):
     thumbnail_jpeg: bytes = b""
 
 
-class CoverageGap(_Message, tag="gap"):
+class CoverageGap(_Message, frozen=True, tag="gap"):
     """From when to when a camera did not see, and why."""
 
     camera_id: str
@@ -103,7 +103,7 @@ class CoverageGap(_Message, tag="gap"):
     reason: str
 
 
-class Dropped(_Message, tag="dropped"):
+class Dropped(_Message, frozen=True, tag="dropped"):
     """The node gave up durable items before they could be sent: how many, of what, and why."""
 
     reason: str
@@ -117,7 +117,7 @@ Content = Tracklet | CoverageGap | Dropped
 # --- node to hub ---------------------------------------------------------------------------------------
 
 
-class Hello(_Message, tag="hello"):
+class Hello(_Message, frozen=True, tag="hello"):
     """The first message on every connection."""
 
     protocol_major: int
@@ -133,7 +133,7 @@ class Hello(_Message, tag="hello"):
     sent_at_s: float
 
 
-class Item(_Message, tag="item"):
+class Item(_Message, frozen=True, tag="item"):
     """A durable item; (node, boot_epoch, seq) names it for ever, and both count upwards."""
 
     boot_epoch: int
@@ -141,7 +141,7 @@ class Item(_Message, tag="item"):
     content: Content
 
 
-class Live(_Message, tag="live"):
+class Live(_Message, frozen=True, tag="live"):
     """Everybody in view of one camera now; replaces the camera's last one and may be lost."""
 
     camera_id: str
@@ -150,7 +150,7 @@ class Live(_Message, tag="live"):
     tracks: tuple[LiveTrack, ...]
 
 
-class Health(_Message, tag="health"):
+class Health(_Message, frozen=True, tag="health"):
     """How the node does; `counters` are since boot and named, `spool_items` waits to be sent."""
 
     sent_at_s: float
@@ -165,7 +165,7 @@ class Health(_Message, tag="health"):
     temperature_c: float | None = None
 
 
-class ClockProbe(_Message, tag="clock"):
+class ClockProbe(_Message, frozen=True, tag="clock"):
     """Asks the hub for its time; `sent_at_s` comes back in the reply."""
 
     sent_at_s: float
@@ -173,7 +173,7 @@ class ClockProbe(_Message, tag="clock"):
     error_s: float | None = None
 
 
-class Goodbye(_Message, tag="bye"):
+class Goodbye(_Message, frozen=True, tag="bye"):
     """Said before a clean close; `finished` means that the source has ended and nothing will follow."""
 
     reason: str
@@ -185,7 +185,7 @@ NodeMessage = Hello | Item | Live | Health | ClockProbe | Goodbye
 # --- hub to node ---------------------------------------------------------------------------------------
 
 
-class Welcome(_Message, tag="welcome"):
+class Welcome(_Message, frozen=True, tag="welcome"):
     """The hub has everything up to and including (boot_epoch, seq); send what comes after."""
 
     protocol_major: int
@@ -196,21 +196,21 @@ class Welcome(_Message, tag="welcome"):
     received_at_s: float
 
 
-class Ack(_Message, tag="ack"):
+class Ack(_Message, frozen=True, tag="ack"):
     """Everything up to and including (boot_epoch, seq) is committed at the hub."""
 
     boot_epoch: int
     seq: int
 
 
-class ClockReply(_Message, tag="clock_reply"):
+class ClockReply(_Message, frozen=True, tag="clock_reply"):
     """Answers a probe: the node's own time back, and the hub's."""
 
     sent_at_s: float
     hub_at_s: float
 
 
-class Refused(_Message, tag="refused"):
+class Refused(_Message, frozen=True, tag="refused"):
     """The hub will not take something; `fatal` means that the connection closes and why must be mended."""
 
     code: str

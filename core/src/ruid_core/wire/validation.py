@@ -1,0 +1,124 @@
+"""Is what a node says possible? Every refusal has a name."""
+
+import math
+from collections.abc import Iterable
+
+from ruid_core.wire.errors import InvalidContent
+from ruid_core.wire.messages import Content, CoverageGap, Dropped, Health, Hello, Live, Tracklet
+
+MAX_NAME_CHARS = 100
+MAX_CAMERAS_PER_NODE = 16
+MAX_TRACKS_PER_CAMERA = 500
+MAX_PROTOTYPES = 16
+MAX_THUMBNAIL_BYTES = 32 * 1024
+MAX_EMBEDDING_DIM = 2048
+MAX_COUNTERS = 200
+_EARLIEST_S = 1_577_836_800.0  # 2020-01-01: no node is older than this software
+_BOX_SLACK = 0.05  # a box may reach a little over the picture's edge
+_UINT63 = 2**63
+
+
+def check_hello(hello: Hello) -> None:
+    """Raise `InvalidContent` where the introduction cannot be accepted."""
+    for text in (hello.node_id, hello.node_name, *(camera.camera_id for camera in hello.cameras)):
+        _check_name(text)
+    _require(len(hello.cameras) <= MAX_CAMERAS_PER_NODE, "camera_count", "a node has at most 16 cameras")
+    identifiers = [camera.camera_id for camera in hello.cameras]
+    _require(len(set(identifiers)) == len(identifiers), "camera_twice", "two cameras have the same camera_id")
+    _require(0 < hello.embedding_dim <= MAX_EMBEDDING_DIM, "embedding_dim", "the embedding size is out of range")
+    _require(0 <= hello.boot_epoch < _UINT63, "boot_epoch", "the boot epoch is out of range")
+
+
+def check_content(content: Content, hello: Hello, *, now_s: float, future_s: float = 3600.0) -> None:
+    """Raise `InvalidContent` where a durable item's values cannot be true.
+
+    `now_s` is the hub's time; what claims to be more than `future_s` ahead of it is refused.
+    """
+    match content:
+        case Tracklet():
+            _check_tracklet(content, hello)
+            latest_s = content.ended_at_s
+        case CoverageGap():
+            _check_camera(content.camera_id, hello)
+            _check_span(content.from_s, content.to_s)
+            latest_s = content.to_s
+        case Dropped():
+            _require(content.first_seq <= content.last_seq, "dropped_range", "the dropped range is reversed")
+            latest_s = now_s
+    _require(latest_s <= now_s + future_s, "time_in_future", "the time stamp is more than an hour ahead of the hub")
+
+
+def check_live(live: Live, hello: Hello) -> None:
+    """Raise `InvalidContent` where the live state cannot be true."""
+    _check_camera(live.camera_id, hello)
+    _require(len(live.tracks) <= MAX_TRACKS_PER_CAMERA, "track_count", "too many people in one picture")
+    _check_times((live.captured_at_s, live.grabbed_at_s))
+    for track in live.tracks:
+        _check_box(track.box_rel)
+        _check_fraction(track.confidence, "confidence")
+
+
+def check_health(health: Health, hello: Hello) -> None:
+    """Raise `InvalidContent` where a health message cannot be true."""
+    for camera in health.cameras:
+        _check_camera(camera.camera_id, hello)
+        _require(len(camera.drops) <= MAX_COUNTERS and len(camera.stages) <= MAX_COUNTERS, "counters", "too many names")
+    few = len(health.counters) <= MAX_COUNTERS and len(health.queues) <= MAX_COUNTERS
+    _require(few, "counters", "too many named counters")
+    numbers = (health.cpu_percent, health.memory_mb, *(camera.fps for camera in health.cameras))
+    _require(all(map(math.isfinite, numbers)), "not_finite", "a health figure is not a number")
+
+
+def _check_tracklet(tracklet: Tracklet, hello: Hello) -> None:
+    _check_camera(tracklet.camera_id, hello)
+    _require(0 <= tracklet.track_id < _UINT63, "track_id", "the track number is out of range")
+    _require(0 <= tracklet.part < _UINT63 and tracklet.frames >= 0, "part", "a count is negative")
+    _check_span(tracklet.started_at_s, tracklet.ended_at_s)
+    _check_times((tracklet.grabbed_at_s,))
+    _check_box(tracklet.box_rel)
+    _require(len(tracklet.qualities) <= MAX_PROTOTYPES, "prototype_count", "too many embeddings in one tracklet")
+    for quality in tracklet.qualities:
+        _check_fraction(quality, "quality")
+    expected = len(tracklet.qualities) * hello.embedding_dim * 2
+    _require(len(tracklet.embeddings) == expected, "embedding_size", "embeddings and qualities do not agree")
+    _require(
+        tracklet.embedding_model_id == hello.embedding_model_id,
+        "embedding_model",
+        "the embedding model is not the one that the node introduced itself with",
+    )
+    _require(len(tracklet.thumbnail_jpeg) <= MAX_THUMBNAIL_BYTES, "thumbnail_size", "the thumbnail is too large")
+
+
+def _check_camera(camera_id: str, hello: Hello) -> None:
+    known = any(camera.camera_id == camera_id for camera in hello.cameras)
+    _require(known, "unknown_camera", "the camera is not one that the node introduced")
+
+
+def _check_name(text: str) -> None:
+    _require(0 < len(text) <= MAX_NAME_CHARS, "name_length", "a name is empty or longer than 100 characters")
+    _require(text.isprintable(), "name_characters", "a name holds characters that cannot be printed")
+
+
+def _check_span(from_s: float, to_s: float) -> None:
+    _check_times((from_s, to_s))
+    _require(from_s <= to_s, "time_reversed", "it ends before it starts")
+
+
+def _check_times(times_s: Iterable[float]) -> None:
+    for time_s in times_s:
+        _require(math.isfinite(time_s) and time_s >= _EARLIEST_S, "time_too_early", "the time stamp is before 2020")
+
+
+def _check_box(box_rel: tuple[float, float, float, float]) -> None:
+    x1, y1, x2, y2 = box_rel
+    inside = all(-_BOX_SLACK <= value <= 1 + _BOX_SLACK for value in box_rel)
+    _require(inside and x1 <= x2 and y1 <= y2, "box", "the box does not lie in the picture")
+
+
+def _check_fraction(value: float, name: str) -> None:
+    _require(0 <= value <= 1, name, f"the {name} is not between 0 and 1")
+
+
+def _require(holds: bool, code: str, text: str) -> None:  # noqa: FBT001 - a guard reads best as a condition
+    if not holds:
+        raise InvalidContent(code, text)
