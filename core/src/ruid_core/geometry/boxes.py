@@ -14,7 +14,9 @@ def empty_boxes() -> Boxes:
 
 def areas(boxes_xyxy: Boxes) -> NDArray[np.float32]:
     """Return (N,) areas in squared units of the boxes."""
-    return (boxes_xyxy[:, 2] - boxes_xyxy[:, 0]) * (boxes_xyxy[:, 3] - boxes_xyxy[:, 1])
+    widths = boxes_xyxy[:, 2] - boxes_xyxy[:, 0]
+    heights = boxes_xyxy[:, 3] - boxes_xyxy[:, 1]
+    return np.multiply(widths, heights, dtype=np.float32)
 
 
 def intersections(left_xyxy: Boxes, right_xyxy: Boxes) -> NDArray[np.float32]:
