@@ -1,0 +1,57 @@
+"""Tracks of all cameras become identities: people as the site believes them to be.
+
+Evidence about one track goes in, a decision about that track comes out, at once and while the person is still
+in view; later evidence may revise it. Every threshold is learned from the stream itself.
+"""
+
+from ruid_core.identity.engine import TrackletEngine
+from ruid_core.identity.errors import (
+    EvidenceRefused,
+    IdentityError,
+    NoEmbeddings,
+    NotFinite,
+    TimeWentBackwards,
+    TrackMoved,
+    UnknownIdentity,
+    UnknownTrack,
+    WrongDimension,
+    WrongModel,
+    WrongShape,
+    ZeroNorm,
+)
+from ruid_core.identity.settings import IdentitySettings
+from ruid_core.identity.values import (
+    Alternative,
+    Decision,
+    Evidence,
+    IdentityEngine,
+    IdentityState,
+    Reason,
+    Revision,
+    UniqueEstimate,
+)
+
+__all__ = [
+    "Alternative",
+    "Decision",
+    "Evidence",
+    "EvidenceRefused",
+    "IdentityEngine",
+    "IdentityError",
+    "IdentitySettings",
+    "IdentityState",
+    "NoEmbeddings",
+    "NotFinite",
+    "Reason",
+    "Revision",
+    "TimeWentBackwards",
+    "TrackMoved",
+    "TrackletEngine",
+    "UniqueEstimate",
+    "UnknownIdentity",
+    "UnknownTrack",
+    "WrongDimension",
+    "WrongModel",
+    "WrongShape",
+    "ZeroNorm",
+]
