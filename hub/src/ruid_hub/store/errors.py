@@ -1,0 +1,46 @@
+"""What the store can refuse.
+
+StoreError
+├── StorePathError     the path cannot be a database: missing folder, no rights, not a database
+├── StoreBusyError     another hub has this database open
+└── StoreSchemaError   a newer hub wrote this database
+"""
+
+from pathlib import Path
+
+
+class StoreError(Exception):
+    """Anything that keeps the store from opening."""
+
+    def __init__(self, database_path: Path) -> None:
+        super().__init__(database_path)
+        self.database_path = database_path
+
+
+class StorePathError(StoreError):
+    """Choose another path, or mend its rights."""
+
+    def __init__(self, database_path: Path, reason: str) -> None:
+        super().__init__(database_path)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"cannot use {self.database_path} as the database: {self.reason}"
+
+
+class StoreBusyError(StoreError):
+    """Stop the other hub first."""
+
+    def __str__(self) -> str:
+        return f"the database {self.database_path} is in use by another hub"
+
+
+class StoreSchemaError(StoreError):
+    """Run the newer hub again, or restore a backup."""
+
+    def __init__(self, database_path: Path, revision: str) -> None:
+        super().__init__(database_path)
+        self.revision = revision
+
+    def __str__(self) -> str:
+        return f"the database {self.database_path} was written by a newer hub (schema {self.revision})"

@@ -1,0 +1,130 @@
+"""What is read: for the identity engine's start, for the pages, for the metrics."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, Table, func, select
+
+from ruid_hub.observations import Assignment, Observation, TrackKey
+from ruid_hub.store.rows import IdentityRecord, ObservationRow
+from ruid_hub.store.tables import (
+    cameras,
+    drops,
+    embeddings,
+    identities,
+    nodes,
+    observations,
+    thumbnails,
+)
+
+PAGE_ROWS = 500
+
+
+def observations_in_order(connection: Connection) -> Iterator[ObservationRow]:
+    """Pages by id, so that memory stays flat and no long read holds back the write-ahead log."""
+    query = (
+        select(observations, embeddings, nodes.c.node_id, cameras.c.camera, identities.c.identity_id)
+        .join(embeddings)
+        .join(nodes, nodes.c.node_key == observations.c.node_key)
+        .join(cameras, cameras.c.camera_key == observations.c.camera_key)
+        .outerjoin(identities)
+        .order_by(observations.c.observation_id)
+        .limit(PAGE_ROWS)
+    )
+    after = 0
+    while page := connection.execute(query.where(observations.c.observation_id > after)).all():
+        yield from (_observation_row(row) for row in page)
+        after = page[-1].observation_id
+
+
+def recent_identities(connection: Connection, limit: int) -> list[IdentityRecord]:
+    """Newest first."""
+    query = select(identities).order_by(identities.c.last_seen_s.desc()).limit(limit)
+    return [_identity_record(connection, row) for row in connection.execute(query).all()]
+
+
+def thumbnail(connection: Connection, observation_id: int) -> bytes | None:
+    """By database id and nothing else."""
+    return connection.scalar(select(thumbnails.c.jpeg).where(thumbnails.c.observation_id == observation_id))
+
+
+def row_count(connection: Connection, table: Table) -> int:
+    """All rows of a table."""
+    return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def items_dropped(connection: Connection) -> int:
+    """What the nodes gave up, over all that is kept."""
+    return connection.execute(select(func.coalesce(func.sum(drops.c["items"]), 0))).scalar_one()
+
+
+def _observation_row(row: Row[Any]) -> ObservationRow:
+    seen = Observation(
+        node_id=row.node_id,
+        boot_epoch=row.boot_epoch,
+        seq=row.seq,
+        track=TrackKey(row.camera, row.boot_epoch, row.track_id),
+        part=row.part,
+        final=row.final,
+        started_at_s=row.started_at_s,
+        ended_at_s=row.ended_at_s,
+        grabbed_at_s=row.grabbed_at_s,
+        received_at_s=row.received_at_s,
+        box_rel=(row.x1_rel, row.y1_rel, row.x2_rel, row.y2_rel),
+        frames=row.frames,
+        embedding_model_id=row.model_id,
+        embeddings=_float32(row.embeddings_f16).reshape(-1, row.dim),
+        qualities=_float32(row.qualities_f16),
+        thumbnail_jpeg=b"",
+    )
+    if row.identity_id is None:
+        return ObservationRow(seen, None)
+    return ObservationRow(seen, Assignment(row.identity_id, row.assignment_state, row.assignment_probability))
+
+
+def _float32(float16_bytes: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(float16_bytes, dtype="<f2").astype(np.float32)
+
+
+def _identity_record(connection: Connection, identity: Row[Any]) -> IdentityRecord:
+    last_camera, visited = _places(connection, identity.identity_key)
+    return IdentityRecord(
+        identity_id=identity.identity_id,
+        label=identity.label,
+        first_seen_s=identity.first_seen_s,
+        last_seen_s=identity.last_seen_s,
+        last_camera=last_camera,
+        cameras=visited,
+        thumbnail_id=_newest_thumbnail(connection, identity.identity_key),
+    )
+
+
+def _places(connection: Connection, identity_key: int) -> tuple[str, tuple[str, ...]]:
+    """The last place, and every place in the order of first sight."""
+    query = (
+        select(
+            cameras.c.camera,
+            func.min(observations.c.started_at_s).label("first_s"),
+            func.max(observations.c.ended_at_s).label("last_s"),
+        )
+        .join(cameras)
+        .where(observations.c.identity_key == identity_key)
+        .group_by(cameras.c.camera)
+    )
+    places: Sequence[Row[Any]] = connection.execute(query).all()
+    last = max(places, key=lambda place: place.last_s, default=None)
+    in_order = sorted(places, key=lambda place: place.first_s)
+    return (last.camera if last else ""), tuple(place.camera for place in in_order)
+
+
+def _newest_thumbnail(connection: Connection, identity_key: int) -> int | None:
+    query = (
+        select(thumbnails.c.observation_id)
+        .join(observations)
+        .where(observations.c.identity_key == identity_key)
+        .order_by(observations.c.ended_at_s.desc())
+        .limit(1)
+    )
+    return connection.scalar(query)

@@ -1,0 +1,108 @@
+"""What goes into the store and what comes out of it."""
+
+from dataclasses import dataclass, field
+
+from ruid_hub.observations import Assignment, CoverageGap, Observation
+
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationRow:
+    """An accepted tracklet and whom it was assigned to; None while nothing has been decided."""
+
+    observation: Observation
+    assignment: Assignment | None
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """A gap that a node reported under its own sequence number."""
+
+    node_id: str
+    boot_epoch: int
+    seq: int
+    gap: CoverageGap
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedRow:
+    """Items that a node gave up before sending them, or that the hub would not take."""
+
+    node_id: str
+    boot_epoch: int
+    seq: int
+    reason: str
+    first_seq: int
+    last_seq: int
+    items: int
+    received_at_s: float
+
+
+Committed = ObservationRow | GapRow | DroppedRow
+Revision = tuple[str, str]
+"""(track key as text, identity_id): every observation of that track belongs to that identity from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitOutcome:
+    """`observation_ids` runs beside the batch: the database id, or None for a duplicate or another kind."""
+
+    stored: int
+    duplicates: int
+    observation_ids: tuple[int | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCounts:
+    """How much there is; `items_dropped` adds up what nodes gave up, `duplicates` counts since opening."""
+
+    observations: int
+    identities: int
+    gaps: int
+    items_dropped: int
+    duplicates: int
+    database_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long each kind is kept, in seconds."""
+
+    embeddings_s: float = DAY_S
+    thumbnails_s: float = DAY_S
+    history_s: float = 400 * DAY_S
+
+
+@dataclass(frozen=True, slots=True)
+class SweepOutcome:
+    """Rows that a sweep removed."""
+
+    embeddings: int = 0
+    thumbnails: int = 0
+    observations: int = 0
+    identities: int = 0
+    gaps: int = 0
+    drops: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRecord:
+    """An identity as the store remembers it; `cameras` in the order of first sight, newest picture."""
+
+    identity_id: str
+    label: str | None
+    first_seen_s: float
+    last_seen_s: float
+    last_camera: str
+    cameras: tuple[str, ...] = field(default=())
+    thumbnail_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRecord:
+    """A camera that the hub knows, and when it last heard of it."""
+
+    camera: str
+    name: str
+    last_heard_s: float | None

@@ -1,0 +1,168 @@
+"""Reads and writes; opening.py makes a Store."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import IO
+
+from sqlalchemy import Connection, Engine, select, update
+
+from ruid_hub.observations import CoverageGap
+from ruid_hub.store import queries, retention, writing
+from ruid_hub.store.rows import (
+    CameraRecord,
+    CommitOutcome,
+    Committed,
+    IdentityRecord,
+    ObservationRow,
+    Retention,
+    Revision,
+    StoreCounts,
+    SweepOutcome,
+)
+from ruid_hub.store.tables import cameras, gaps, identities, nodes, observations
+
+
+class Store:
+    """Open until `close`. Any thread may call; writes wait for one another, reads do not wait for writes."""
+
+    def __init__(
+        self, *, writer: Engine, readers: Engine, database_path: Path, retention: Retention, lock: IO[bytes]
+    ) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._database_path = database_path
+        self._retention = retention
+        self._lock_file = lock
+        self._writing = Lock()
+        self._duplicates = 0
+        with self._reading() as connection:
+            self._observations = queries.row_count(connection, observations)
+
+    # --- what the nodes sent ---------------------------------------------------------------------------
+
+    def resume_points(self) -> dict[str, tuple[int, int]]:
+        """(boot_epoch, seq) of the newest committed item of every node that has one."""
+        query = select(nodes.c.node_id, nodes.c.resume_boot_epoch, nodes.c.resume_seq)
+        with self._reading() as connection:
+            rows = connection.execute(query.where(nodes.c.resume_boot_epoch.is_not(None)))
+            return {row.node_id: (row.resume_boot_epoch, row.resume_seq) for row in rows}
+
+    def commit(self, batch: Sequence[Committed], revisions: Sequence[Revision] = ()) -> CommitOutcome:
+        """Write the batch and the revisions in one transaction; on return they survive a power cut.
+
+        What is already there counts as a duplicate and changes nothing, its assignment included.
+        """
+        with self._transaction() as connection:
+            outcome = writing.write_batch(connection, batch)
+            if revisions:
+                writing.revise(connection, revisions)
+        self._duplicates += outcome.duplicates
+        self._observations += sum(key is not None for key in outcome.observation_ids)
+        return outcome
+
+    def revise(self, revisions: Sequence[Revision]) -> None:
+        """Give whole tracks to other identities; an identity that is left with nothing goes."""
+        with self._transaction() as connection:
+            writing.revise(connection, revisions)
+
+    def record_gap(self, node_id: str, gap: CoverageGap) -> None:
+        """Keep a gap that the hub saw: a node or a camera that could not be heard."""
+        with self._transaction() as connection:
+            writing.write_hub_gap(connection, node_id, gap)
+
+    def record_cameras(self, node_id: str, names: Mapping[str, str]) -> None:
+        """Keep the names of a node's cameras (`node_id/camera_id` to name), as a hello told them."""
+        with self._transaction() as connection:
+            writing.write_cameras(connection, node_id, names)
+
+    def record_heard(self, heard_at_s: Mapping[str, float]) -> None:
+        """Keep when each camera was last heard, so that the next start can say how long it was away."""
+        with self._transaction() as connection:
+            for camera, at_s in heard_at_s.items():
+                connection.execute(update(cameras).where(cameras.c.camera == camera).values(last_heard_s=at_s))
+
+    # --- reading ---------------------------------------------------------------------------------------
+
+    def observations_in_order(self) -> Iterator[ObservationRow]:
+        """Every observation whose embeddings are still kept, in the order of commit, without its picture."""
+        with self._reading() as connection:
+            yield from queries.observations_in_order(connection)
+
+    def recent_identities(self, limit: int) -> list[IdentityRecord]:
+        """The identities seen last, newest first."""
+        with self._reading() as connection:
+            return queries.recent_identities(connection, limit)
+
+    def cameras(self) -> list[CameraRecord]:
+        """Every camera that the hub has met, by name of place."""
+        query = select(cameras).order_by(cameras.c.camera)
+        with self._reading() as connection:
+            return [CameraRecord(row.camera, row.name, row.last_heard_s) for row in connection.execute(query)]
+
+    def thumbnail(self, observation_id: int) -> bytes | None:
+        """The JPEG of an observation; None where there is none or it has expired."""
+        with self._reading() as connection:
+            return queries.thumbnail(connection, observation_id)
+
+    def counts(self) -> StoreCounts:
+        """How much there is, cheap enough for every scrape of the metrics."""
+        with self._reading() as connection:
+            return StoreCounts(
+                observations=self._observations,
+                identities=queries.row_count(connection, identities),
+                gaps=queries.row_count(connection, gaps),
+                items_dropped=queries.items_dropped(connection),
+                duplicates=self._duplicates,
+                database_bytes=self._bytes(),
+            )
+
+    # --- upkeep ----------------------------------------------------------------------------------------
+
+    def sweep(self, now_s: float) -> SweepOutcome:
+        """Remove what is older than the retention allows, in short transactions; call it every few minutes."""
+        swept = SweepOutcome()
+        for step in retention.steps(now_s, self._retention):
+            while True:
+                with self._transaction() as connection:
+                    removed = step.remove(connection)
+                swept = step.count(swept, removed)
+                if removed < retention.CHUNK_ROWS:
+                    break
+        self._observations -= swept.observations
+        with self._writing:
+            self._pragma("incremental_vacuum")
+        return swept
+
+    def close(self) -> None:
+        """Write the log back into the database and let go of the files."""
+        with self._writing:
+            self._readers.dispose()
+            self._pragma("wal_checkpoint(TRUNCATE)")
+            self._writer.dispose()
+            self._lock_file.close()
+
+    # --- connections -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._writing, self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._readers.connect() as connection:
+            yield connection
+
+    def _pragma(self, pragma: str) -> None:
+        """Run a pragma outside any transaction; the caller holds the writer."""
+        connection = self._writer.raw_connection()
+        try:
+            connection.cursor().execute(f"PRAGMA {pragma}").fetchall()
+        finally:
+            connection.close()
+
+    def _bytes(self) -> int:
+        names = (self._database_path, self._database_path.with_name(self._database_path.name + "-wal"))
+        return sum(path.stat().st_size for path in names if path.exists())

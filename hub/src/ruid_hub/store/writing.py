@@ -1,0 +1,276 @@
+"""The statements of one transaction: a batch from the nodes, revisions, gaps. The caller opens and ends it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from ruid_hub.observations import Assignment, CoverageGap, Observation
+from ruid_hub.store.rows import CommitOutcome, Committed, DroppedRow, GapRow, ObservationRow, Revision
+from ruid_hub.store.tables import (
+    cameras,
+    drops,
+    embeddings,
+    gaps,
+    identities,
+    nodes,
+    observations,
+    thumbnails,
+)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Keys met so far in one transaction; it ends with the transaction, so a rollback cannot leave it wrong."""
+
+    connection: Connection
+    node_keys: dict[str, int] = field(default_factory=dict[str, int])
+    camera_keys: dict[str, int] = field(default_factory=dict[str, int])
+    newest: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+
+    def node_key(self, node_id: str) -> int:
+        if node_id not in self.node_keys:
+            self.node_keys[node_id] = _node_key(self.connection, node_id)
+        return self.node_keys[node_id]
+
+    def camera_key(self, camera: str, node_key: int) -> int:
+        if camera not in self.camera_keys:
+            self.camera_keys[camera] = _camera_key(self.connection, camera, node_key)
+        return self.camera_keys[camera]
+
+    def received(self, row: Committed) -> None:
+        node_id, boot_epoch, seq = _origin(row)
+        self.newest[node_id] = max(self.newest.get(node_id, (boot_epoch, seq)), (boot_epoch, seq))
+
+
+def write_batch(connection: Connection, rows: Sequence[Committed]) -> CommitOutcome:
+    """Write the rows, skip what is there already, and move every node's resume point forward."""
+    batch = _Batch(connection)
+    written = [_write(batch, row) for row in rows]
+    for node_id, point in batch.newest.items():
+        _move_resume_point(connection, batch.node_key(node_id), point)
+    stored = sum(key is not None for key in written)
+    observation_ids = tuple(
+        key if isinstance(row, ObservationRow) else None for key, row in zip(written, rows, strict=True)
+    )
+    return CommitOutcome(stored, len(rows) - stored, observation_ids)
+
+
+def revise(connection: Connection, revisions: Sequence[Revision]) -> None:
+    """Move whole tracks, then mend both identities' times and drop those that have nothing left."""
+    touched: set[int] = set()
+    for track_text, identity_id in revisions:
+        camera, boot_epoch, track_id = track_text.rsplit("/", 2)
+        of_track = (
+            observations.c.camera_key.in_(select(cameras.c.camera_key).where(cameras.c.camera == camera)),
+            observations.c.boot_epoch == int(boot_epoch),
+            observations.c.track_id == int(track_id),
+        )
+        held = select(
+            func.min(observations.c.started_at_s).label("first_s"),
+            func.max(observations.c.ended_at_s).label("last_s"),
+        )
+        span = connection.execute(held.where(*of_track)).one()
+        if span.first_s is None:
+            continue
+        owners = select(observations.c.identity_key).distinct().where(*of_track)
+        touched.update(key for key in connection.scalars(owners) if key is not None)
+        identity_key = _identity_key(connection, identity_id, span.first_s, span.last_s)
+        touched.add(identity_key)
+        connection.execute(update(observations).where(*of_track).values(identity_key=identity_key))
+    for identity_key in touched:
+        _mend_identity(connection, identity_key)
+
+
+def write_hub_gap(connection: Connection, node_id: str, gap: CoverageGap) -> None:
+    """A gap without a sequence number: the hub saw it, no node sent it."""
+    node_key = _node_key(connection, node_id)
+    camera_key = _camera_key(connection, gap.camera, node_key)
+    connection.execute(insert(gaps).values(node_key=node_key, **_gap_values(gap, camera_key)))
+
+
+def write_cameras(connection: Connection, node_id: str, names: Mapping[str, str]) -> None:
+    """Insert the cameras or give them their new names."""
+    node_key = _node_key(connection, node_id)
+    for camera, name in names.items():
+        statement = upsert(cameras).values(node_key=node_key, camera=camera, name=name)
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["camera"], set_={"name": statement.excluded.name})
+        )
+
+
+# --- one row -------------------------------------------------------------------------------------------
+
+
+def _write(batch: _Batch, row: Committed) -> int | None:
+    """The new row's key, or None for a duplicate."""
+    batch.received(row)
+    match row:
+        case ObservationRow(observation, assignment):
+            return _write_observation(batch, observation, assignment)
+        case GapRow():
+            return _write_gap(batch, row)
+        case DroppedRow():
+            return _write_dropped(batch, row)
+
+
+def _write_observation(batch: _Batch, seen: Observation, assignment: Assignment | None) -> int | None:
+    node_key = batch.node_key(seen.node_id)
+    x1, y1, x2, y2 = seen.box_rel
+    observation_id = _insert_once(
+        batch.connection,
+        observations,
+        {
+            "node_key": node_key,
+            "boot_epoch": seen.boot_epoch,
+            "seq": seen.seq,
+            "camera_key": batch.camera_key(seen.track.camera, node_key),
+            "track_id": seen.track.track_id,
+            "part": seen.part,
+            "final": seen.final,
+            "started_at_s": seen.started_at_s,
+            "ended_at_s": seen.ended_at_s,
+            "grabbed_at_s": seen.grabbed_at_s,
+            "received_at_s": seen.received_at_s,
+            "x1_rel": x1,
+            "y1_rel": y1,
+            "x2_rel": x2,
+            "y2_rel": y2,
+            "frames": seen.frames,
+        },
+    )
+    if observation_id is None:
+        return None
+    _write_evidence(batch.connection, observation_id, seen)
+    if assignment is not None:
+        _write_assignment(batch.connection, observation_id, seen, assignment)
+    return observation_id
+
+
+def _write_evidence(connection: Connection, observation_id: int, seen: Observation) -> None:
+    # A node's clock may be ahead: what claims to come from the future expires by its arrival.
+    taken_at_s = min(seen.ended_at_s, seen.received_at_s)
+    if seen.embeddings.size:
+        connection.execute(
+            insert(embeddings).values(
+                observation_id=observation_id,
+                taken_at_s=taken_at_s,
+                model_id=seen.embedding_model_id,
+                dim=seen.embeddings.shape[1],
+                embeddings_f16=seen.embeddings.astype("<f2").tobytes(),
+                qualities_f16=seen.qualities.astype("<f2").tobytes(),
+            )
+        )
+    if seen.thumbnail_jpeg:
+        connection.execute(
+            insert(thumbnails).values(observation_id=observation_id, taken_at_s=taken_at_s, jpeg=seen.thumbnail_jpeg)
+        )
+
+
+def _write_assignment(connection: Connection, observation_id: int, seen: Observation, assignment: Assignment) -> None:
+    identity_key = _identity_key(connection, assignment.identity_id, seen.started_at_s, seen.ended_at_s)
+    connection.execute(
+        update(observations)
+        .where(observations.c.observation_id == observation_id)
+        .values(
+            identity_key=identity_key,
+            assignment_state=assignment.state,
+            assignment_probability=assignment.probability,
+        )
+    )
+
+
+def _write_gap(batch: _Batch, row: GapRow) -> int | None:
+    node_key = batch.node_key(row.node_id)
+    camera_key = batch.camera_key(row.gap.camera, node_key)
+    return _insert_once(
+        batch.connection,
+        gaps,
+        {
+            "node_key": node_key,
+            "boot_epoch": row.boot_epoch,
+            "seq": row.seq,
+            **_gap_values(row.gap, camera_key),
+        },
+    )
+
+
+def _write_dropped(batch: _Batch, row: DroppedRow) -> int | None:
+    return _insert_once(
+        batch.connection,
+        drops,
+        {
+            "node_key": batch.node_key(row.node_id),
+            "boot_epoch": row.boot_epoch,
+            "seq": row.seq,
+            "reason": row.reason,
+            "first_seq": row.first_seq,
+            "last_seq": row.last_seq,
+            "items": row.items,
+            "received_at_s": row.received_at_s,
+        },
+    )
+
+
+# --- keys and small parts ------------------------------------------------------------------------------
+
+
+def _origin(row: Committed) -> tuple[str, int, int]:
+    if isinstance(row, ObservationRow):
+        return row.observation.node_id, row.observation.boot_epoch, row.observation.seq
+    return row.node_id, row.boot_epoch, row.seq
+
+
+def _insert_once(connection: Connection, table: Table, values: dict[str, Any]) -> int | None:
+    """Insert unless the unique index already holds (node, boot_epoch, seq)."""
+    [primary_key] = table.primary_key.columns
+    statement = upsert(table).values(values).on_conflict_do_nothing().returning(primary_key)
+    return connection.scalar(statement)
+
+
+def _gap_values(gap: CoverageGap, camera_key: int) -> dict[str, Any]:
+    return {"camera_key": camera_key, "from_s": gap.from_s, "to_s": gap.to_s, "reason": gap.reason}
+
+
+def _node_key(connection: Connection, node_id: str) -> int:
+    connection.execute(upsert(nodes).values(node_id=node_id).on_conflict_do_nothing())
+    return connection.execute(select(nodes.c.node_key).where(nodes.c.node_id == node_id)).scalar_one()
+
+
+def _camera_key(connection: Connection, camera: str, node_key: int) -> int:
+    """A camera that no hello has named yet goes by its id."""
+    name = camera.rpartition("/")[2]
+    statement = upsert(cameras).values(node_key=node_key, camera=camera, name=name)
+    connection.execute(statement.on_conflict_do_nothing())
+    return connection.execute(select(cameras.c.camera_key).where(cameras.c.camera == camera)).scalar_one()
+
+
+def _identity_key(connection: Connection, identity_id: str, first_s: float, last_s: float) -> int:
+    statement = upsert(identities).values(identity_id=identity_id, first_seen_s=first_s, last_seen_s=last_s)
+    wider = {
+        "first_seen_s": func.min(identities.c.first_seen_s, statement.excluded.first_seen_s),
+        "last_seen_s": func.max(identities.c.last_seen_s, statement.excluded.last_seen_s),
+    }
+    stored = statement.on_conflict_do_update(index_elements=["identity_id"], set_=wider)
+    return connection.execute(stored.returning(identities.c.identity_key)).scalar_one()
+
+
+def _move_resume_point(connection: Connection, node_key: int, point: tuple[int, int]) -> None:
+    boot_epoch, seq = point
+    held = tuple_(nodes.c.resume_boot_epoch, nodes.c.resume_seq)
+    behind = nodes.c.resume_boot_epoch.is_(None) | (held < tuple_(boot_epoch, seq))
+    connection.execute(
+        update(nodes).where(nodes.c.node_key == node_key, behind).values(resume_boot_epoch=boot_epoch, resume_seq=seq)
+    )
+
+
+def _mend_identity(connection: Connection, identity_key: int) -> None:
+    span = select(func.min(observations.c.started_at_s), func.max(observations.c.ended_at_s))
+    first_s, last_s = connection.execute(span.where(observations.c.identity_key == identity_key)).one()
+    chosen = identities.c.identity_key == identity_key
+    if first_s is None:
+        connection.execute(delete(identities).where(chosen))
+        return
+    connection.execute(update(identities).where(chosen).values(first_seen_s=first_s, last_seen_s=last_s))
