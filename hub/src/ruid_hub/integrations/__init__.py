@@ -1,0 +1,1 @@
+"""How other systems learn about the site; metrics for Prometheus so far."""

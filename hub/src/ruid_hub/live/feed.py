@@ -1,0 +1,94 @@
+"""Paces the live picture and streams it to pages."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from ruid_hub.live.notifier import ChangeNotifier
+from ruid_hub.live.picture import LivePicture
+from ruid_hub.site import Site
+
+PACE_S = 0.1
+"""At most ten updates a second."""
+IDLE_S = 1.0
+"""Ages and silences change without a message."""
+PULSE_S = 3.0
+"""A page that hears nothing for longer knows that the hub is gone."""
+PULSE = b"event: pulse\ndata: \n\n"
+
+
+@dataclass(slots=True)
+class FeedCounts:
+    """Since the start; `skipped` counts revisions that a slow page never saw by themselves."""
+
+    updates: int = 0
+    sent: int = 0
+    skipped: int = 0
+    open_pages: int = 0
+
+
+class LiveFeed:
+    """One per hub. `run` is its task; each page has a `stream`; both end when the notifier closes."""
+
+    def __init__(
+        self, *, site: Site, picture: LivePicture, notifier: ChangeNotifier, clock: Callable[[], float]
+    ) -> None:
+        self.counts = FeedCounts()
+        self._site = site
+        self._picture = picture
+        self._notifier = notifier
+        self._clock = clock
+        self._next = asyncio.Event()
+
+    async def run(self) -> None:
+        """Bring the picture up to date at every change, but never faster than the pace."""
+        while not self._notifier.closed:
+            await self._notifier.wait(IDLE_S)
+            if self.counts.open_pages:
+                self.refresh()
+                await asyncio.sleep(PACE_S)
+        self._wake()
+
+    def refresh(self) -> None:
+        """Look at the site now and wake every page if anything differs."""
+        at_s = self._clock()
+        if self._picture.update(self._site.view(at_s), at_s):
+            self.counts.updates += 1
+            self._wake()
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Everything first, then what changed, and a pulse when nothing does."""
+        self.counts.open_pages += 1
+        try:
+            self.refresh()
+            shown = 0
+            while not self._notifier.closed:
+                following = self._next
+                if shown == self._picture.revision:
+                    if not await _set_within(following, PULSE_S):
+                        yield PULSE
+                    continue
+                newest = self._picture.revision
+                yield self._catch_up(shown)
+                shown = newest
+        finally:
+            self.counts.open_pages -= 1
+
+    def _catch_up(self, shown: int) -> bytes:
+        self.counts.sent += 1
+        if shown:
+            self.counts.skipped += self._picture.revision - shown - 1
+        return self._picture.since(shown)
+
+    def _wake(self) -> None:
+        woken, self._next = self._next, asyncio.Event()
+        woken.set()
+
+
+async def _set_within(event: asyncio.Event, timeout_s: float) -> bool:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
