@@ -1,0 +1,134 @@
+"""Runtimes behind one small protocol; threads are set here and nowhere else.
+
+A runtime has `inputs` and gives `run`. onnxruntime is the default and always there; openvino is an optional extra.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from ruid_edge.inference.errors import NotAModelError, RuntimeMissingError
+
+Array = NDArray[Any]
+
+_DTYPES = {"tensor(float)": np.dtype(np.float32), "tensor(uint8)": np.dtype(np.uint8)}
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A network's input: its name, its shape with names for sides left open, its type (None: not one we feed)."""
+
+    name: str
+    shape: tuple[int | str, ...]
+    dtype: np.dtype[Any] | None
+
+
+class Runtime(Protocol):
+    """A loaded network. Not for use by two threads at once."""
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """What the network takes."""
+        ...
+
+    def run(self, tensor: Array) -> list[Array]:
+        """Return the outputs for the first input, in the network's order."""
+        ...
+
+
+def open_runtime(name: str, path: Path, *, threads: int, sides: Mapping[str, int] | None = None) -> Runtime:
+    """Load a network with sides left open fixed to `sides`, by name.
+
+    Raises `RuntimeMissingError` for a runtime that is not there and `NotAModelError` for a file it cannot read.
+    """
+    if name not in _OPENERS:
+        raise RuntimeMissingError(name, f"choose one of {', '.join(RUNTIMES)}")
+    return _OPENERS[name](path, threads, sides or {})
+
+
+def read_inputs(path: Path) -> tuple[TensorSpec, ...]:
+    """Return what a network takes, without preparing it to run."""
+    options: Any = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return _specs(_open_session(path, options))
+
+
+class _OnnxRuntime:
+    """onnxruntime on the CPU. Spinning is off: two networks on few cores would burn each other's time."""
+
+    def __init__(self, path: Path, threads: int, sides: Mapping[str, int]) -> None:
+        options: Any = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        for side, length in sides.items():
+            options.add_free_dimension_override_by_name(side, length)
+        self._session = _open_session(path, options)
+        self._inputs = _specs(self._session)
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        return self._inputs
+
+    def run(self, tensor: Array) -> list[Array]:
+        outputs: Any = self._session.run(None, {self._inputs[0].name: tensor})
+        return list(outputs)
+
+
+class _OpenVino:
+    """OpenVINO on the CPU, at the latency of one picture at a time."""
+
+    def __init__(self, path: Path, threads: int, sides: Mapping[str, int]) -> None:
+        try:
+            openvino = import_module("openvino")
+        except ImportError as error:
+            raise RuntimeMissingError("openvino", "install it with: pip install openvino") from error
+        core: Any = openvino.Core()
+        self._inputs = read_inputs(path)
+        network: Any = core.read_model(str(path))
+        network.reshape([sides.get(str(side), -1) if isinstance(side, str) else side for side in self._inputs[0].shape])
+        settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+        self._compiled: Any = core.compile_model(network, "CPU", settings)
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        return self._inputs
+
+    def run(self, tensor: Array) -> list[Array]:
+        return [np.asarray(output) for output in self._compiled([tensor]).values()]
+
+
+def _no_ncnn(path: Path, threads: int, sides: Mapping[str, int]) -> Runtime:
+    del path, threads, sides
+    raise RuntimeMissingError("ncnn", "it does not read ONNX files; use onnxruntime or openvino")
+
+
+_OPENERS: dict[str, Callable[[Path, int, Mapping[str, int]], Runtime]] = {
+    "onnxruntime": _OnnxRuntime,
+    "openvino": _OpenVino,
+    "ncnn": _no_ncnn,
+}
+RUNTIMES = tuple(_OPENERS)
+
+
+def _open_session(path: Path, options: Any) -> ort.InferenceSession:
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors share no public base
+        raise NotAModelError(str(path), str(error).splitlines()[0]) from error
+
+
+def _specs(session: ort.InferenceSession) -> tuple[TensorSpec, ...]:
+    entries: Any = session.get_inputs()
+    return tuple(TensorSpec(entry.name, _sides(entry.shape), _DTYPES.get(entry.type)) for entry in entries)
+
+
+def _sides(shape: Sequence[int | str | None]) -> tuple[int | str, ...]:
+    return tuple(f"side{axis}" if side is None else side for axis, side in enumerate(shape))
