@@ -7,15 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
-import onnxruntime as ort
+import onnxruntime
 from numpy.typing import NDArray
 
 from ruid_edge.inference.errors import NotAModelError, RuntimeMissingError
 
 Array = NDArray[Any]
+
+_ort = cast("Any", onnxruntime)  # typed in part only
 
 _DTYPES = {"tensor(float)": np.dtype(np.float32), "tensor(uint8)": np.dtype(np.uint8)}
 
@@ -54,8 +56,8 @@ def open_runtime(name: str, path: Path, *, threads: int, sides: Mapping[str, int
 
 def read_inputs(path: Path) -> tuple[TensorSpec, ...]:
     """Return what a network takes, without preparing it to run."""
-    options: Any = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options = _ort.SessionOptions()
+    options.graph_optimization_level = _ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     return _specs(_open_session(path, options))
 
 
@@ -63,7 +65,7 @@ class _OnnxRuntime:
     """onnxruntime on the CPU. Spinning is off: two networks on few cores would burn each other's time."""
 
     def __init__(self, path: Path, threads: int, sides: Mapping[str, int]) -> None:
-        options: Any = ort.SessionOptions()
+        options = _ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
@@ -78,7 +80,7 @@ class _OnnxRuntime:
         return self._inputs
 
     def run(self, tensor: Array) -> list[Array]:
-        outputs: Any = self._session.run(None, {self._inputs[0].name: tensor})
+        outputs = self._session.run(None, {self._inputs[0].name: tensor})
         return list(outputs)
 
 
@@ -118,15 +120,15 @@ _OPENERS: dict[str, Callable[[Path, int, Mapping[str, int]], Runtime]] = {
 RUNTIMES = tuple(_OPENERS)
 
 
-def _open_session(path: Path, options: Any) -> ort.InferenceSession:
+def _open_session(path: Path, options: Any) -> _Any:
     try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return _ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no public base
         raise NotAModelError(str(path), str(error).splitlines()[0]) from error
 
 
-def _specs(session: ort.InferenceSession) -> tuple[TensorSpec, ...]:
-    entries: Any = session.get_inputs()
+def _specs(session: Any) -> tuple[TensorSpec, ...]:
+    entries = session.get_inputs()
     return tuple(TensorSpec(entry.name, _sides(entry.shape), _DTYPES.get(entry.type)) for entry in entries)
 
 
