@@ -12,15 +12,16 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
+import structlog
 from litestar import Litestar, Request, Response, Router
-from litestar.datastructures import CacheControlHeader, State
+from litestar.datastructures import CacheControlHeader, MutableScopeHeaders, State
 from litestar.di import Provide
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 from litestar.exceptions.responses import create_exception_response
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
-from litestar.types import Guard
+from litestar.types import Guard, Message, Scope
 
 from ruid_hub.api.routes import ApiController, HealthController, metrics_text, thumbnail
 from ruid_hub.integrations.metrics import HubMetrics, SiteCollector
@@ -44,6 +45,8 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+log: structlog.stdlib.BoundLogger = structlog.get_logger("ruid_hub.web")
+
 YEAR_S = 365 * 86_400
 REFUSALS = {
     401: ("Please sign in", "This page is for people who are known to this hub."),
@@ -93,8 +96,8 @@ def create_web_app(
     return Litestar(
         route_handlers=[HealthController, _guarded(settings)],
         dependencies={name: _given(part) for name, part in parts.items()},
-        response_headers=SECURITY_HEADERS,
-        exception_handlers={HTTPException: _refusal},
+        before_send=[_secure],
+        exception_handlers={HTTPException: _refusal, Exception: _failure},
         state=State({"templates": templates}),
         openapi_config=OpenAPIConfig(
             title="RuID hub", version="1", path="/api/v1", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
@@ -137,6 +140,19 @@ def _following(feed: LiveFeed) -> Callable[[Litestar], AbstractAsyncContextManag
                 await following
 
     return lifespan
+
+
+async def _secure(message: Message, _: Scope) -> None:
+    """Every response leaves with the security headers, errors and files included."""
+    if message["type"] == "http.response.start":
+        headers = MutableScopeHeaders.from_message(message)
+        for name, value in SECURITY_HEADERS.items():
+            headers[name] = value
+
+
+def _failure(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    log.error("web.request_failed", path=request.url.path, exc_info=error)
+    return _refusal(request, InternalServerException())
 
 
 def _refusal(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:

@@ -120,6 +120,11 @@ class IngestSession:
             raise SessionClosed("the node has not introduced itself")
         return self._hello
 
+    @property
+    def introduced(self) -> bool:
+        """Whether the node has said who it is."""
+        return self._hello is not None
+
     def take_outgoing(self) -> list[bytes]:
         """Return the frames to write, in order, and forget them."""
         outgoing, self._outgoing = self._outgoing, []
@@ -215,7 +220,9 @@ class IngestSession:
         return ItemArrived(key, content, missing)
 
     def _missing_before(self, key: ItemKey, content: Content) -> int:
-        last = self._last_key or ItemKey(key.boot_epoch, 0)
+        last = self._last_key
+        if last is None or last.boot_epoch == 0:
+            return 0  # a node that this hub never heard of may have told another hub before
         first_seq = content.first_seq if isinstance(content, Dropped) else key.seq
         expected_seq = last.seq + 1 if key.boot_epoch == last.boot_epoch else 1
         return max(0, first_seq - expected_seq) if key > last else 0

@@ -68,7 +68,7 @@ def metrics_text(metrics: Given[HubMetrics]) -> Response[bytes]:
     responses={200: ResponseSpec(bytes, media_type="image/jpeg", description="The picture")},
 )
 def thumbnail(
-    observation_id: Annotated[int, Parameter(ge=1, lt=2**63, description="Database id of the observation")],
+    observation_id: Annotated[int, Parameter(ge=1, le=2**63 - 1, description="Database id of the observation")],
     store: Given[Store],
 ) -> Response[bytes]:
     """The small picture of an observation, for as long as it is kept."""

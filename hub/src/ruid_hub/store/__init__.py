@@ -10,7 +10,7 @@ SQLite through SQLAlchemy Core, migrated by alembic. The choices and their reaso
   overwritten when deleted. The rows that counts come from stay.
 """
 
-from ruid_hub.store.errors import StoreBusyError, StoreError, StorePathError, StoreSchemaError
+from ruid_hub.store.errors import StoreBusyError, StoreError, StorePathError, StoreSchemaError, StoreWriteError
 from ruid_hub.store.opening import open_store
 from ruid_hub.store.rows import (
     CameraRecord,
@@ -43,6 +43,7 @@ __all__ = [
     "StoreError",
     "StorePathError",
     "StoreSchemaError",
+    "StoreWriteError",
     "SweepOutcome",
     "open_store",
 ]

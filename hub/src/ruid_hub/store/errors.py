@@ -3,14 +3,15 @@
 StoreError
 ├── StorePathError     the path cannot be a database: missing folder, no rights, not a database
 ├── StoreBusyError     another hub has this database open
-└── StoreSchemaError   a newer hub wrote this database
+├── StoreSchemaError   a newer hub wrote this database
+└── StoreWriteError    the disk does not take what is written: full, or gone
 """
 
 from pathlib import Path
 
 
 class StoreError(Exception):
-    """Anything that keeps the store from opening."""
+    """Anything that keeps the store from opening or writing."""
 
     def __init__(self, database_path: Path) -> None:
         super().__init__(database_path)
@@ -44,3 +45,14 @@ class StoreSchemaError(StoreError):
 
     def __str__(self) -> str:
         return f"the database {self.database_path} was written by a newer hub (schema {self.revision})"
+
+
+class StoreWriteError(StoreError):
+    """Nothing was committed; try again once the disk has room."""
+
+    def __init__(self, database_path: Path, reason: str) -> None:
+        super().__init__(database_path)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"cannot write to {self.database_path}: {self.reason}"

@@ -7,9 +7,11 @@ from threading import Lock
 from typing import IO
 
 from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy.exc import OperationalError
 
 from ruid_hub.observations import CoverageGap
 from ruid_hub.store import queries, retention, writing
+from ruid_hub.store.errors import StoreWriteError
 from ruid_hub.store.rows import (
     CameraRecord,
     CommitOutcome,
@@ -147,8 +149,11 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with self._writing, self._writer.begin() as connection:
-            yield connection
+        try:
+            with self._writing, self._writer.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise StoreWriteError(self._database_path, str(error.orig)) from error
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

@@ -1,0 +1,51 @@
+"""What a source gives."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class SourceLost(Exception):
+    """The source stopped giving frames; opening it again may help."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A picture (H, W, 3) uint8 BGR; nobody changes its pixels.
+
+    `captured_at_s` is the time of the scene (a recording has its own), `grabbed_at_s` when the frame reached us,
+    both in seconds since the Unix epoch. `scene` counts up whenever continuity is lost: a loop, a reconnection.
+    """
+
+    picture_bgr: NDArray[np.uint8]
+    captured_at_s: float
+    grabbed_at_s: float
+    scene: int
+
+
+class FrameSource(Protocol):
+    """Opened and read by one thread."""
+
+    @property
+    def lossless(self) -> bool:
+        """Whether every frame must be worked on (a recording played as fast as possible)."""
+        ...
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of its pictures; known once it is open."""
+        ...
+
+    def open(self) -> None:
+        """Get ready; raise `SourceLost` where trying again may help, `SourceMissing` where it cannot."""
+        ...
+
+    def read(self) -> Frame | None:
+        """Wait for the next frame; None at the end of a recording; raise `SourceLost` when it broke off."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the device; harmless when it is not open."""
+        ...

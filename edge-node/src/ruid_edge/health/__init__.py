@@ -1,0 +1,1 @@
+"""How the node does: `stages` times the pipeline, `tally` counts by name, `machine` reads the hardware."""

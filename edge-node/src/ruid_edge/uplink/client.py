@@ -1,0 +1,228 @@
+"""The shell around `UplinkSession`: connects, feeds, collects, writes, and connects again.
+
+Owned by one asyncio loop. It never loses a durable item: those wait in the spool until they are acknowledged.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
+
+from ruid_core.wire.codec import MAX_FRAME_BYTES
+from ruid_core.wire.errors import WireError
+from ruid_core.wire.messages import SUBPROTOCOL, Health, Hello, Live
+from ruid_core.wire.uplink import Acked, HubLeft, ItemKey, RefusedByHub, UplinkEvent, UplinkSession, Welcomed
+from ruid_edge.spool import Spool
+
+_FIRST_WAIT_S = 0.25
+_LONGEST_WAIT_S = 10.0
+_REFUSED_WAIT_S = 30.0
+_HEALTH_EVERY_S = 1.0
+_PROBE_EVERY_S = 10.0
+_FIRST_PROBES = 4
+_REPLAY_BATCH = 16
+
+_log = structlog.get_logger("uplink")
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkCounters:
+    """What the uplink did since boot."""
+
+    connections: int
+    live_replaced: int
+    refused: int
+
+
+@dataclass(slots=True)
+class _Heartbeat:
+    """When the next regular messages of one connection are due (monotonic seconds)."""
+
+    health_due_s: float = 0.0
+    probe_due_s: float = 0.0
+    probes: int = 0
+
+
+class Uplink:
+    """Sends what the spool holds, in order, and the newest live state; `wake` it when there is something new."""
+
+    def __init__(
+        self, *, url: str, spool: Spool, make_hello: Callable[[], Hello], make_health: Callable[[], Health]
+    ) -> None:
+        self._url = url
+        self._spool = spool
+        self._make_hello = make_hello
+        self._make_health = make_health
+        self._live: dict[str, Live] = {}
+        self._wake = asyncio.Event()
+        self._jitter = np.random.default_rng()
+        self._sent_through = ItemKey(-1, -1)
+        self._connections = self._live_replaced = self._refused = 0
+        self._outage_told = False
+        self._closing: tuple[str, bool] | None = None
+        self.connected = False
+
+    @property
+    def counters(self) -> UplinkCounters:
+        """What happened since boot."""
+        return UplinkCounters(self._connections, self._live_replaced, self._refused)
+
+    def wake(self) -> None:
+        """Say that the spool holds something new."""
+        self._wake.set()
+
+    def show(self, live: Live) -> None:
+        """Send who is in view; a newer message takes the place of one that has not left yet."""
+        self._live_replaced += live.camera_id in self._live
+        self._live[live.camera_id] = live
+        self._wake.set()
+
+    def close(self, *, reason: str, finished: bool) -> None:
+        """Say goodbye on the connection, if there is one, and end `run`."""
+        self._closing = (reason, finished)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Keep a connection to the hub until `close`."""
+        wait_s = _FIRST_WAIT_S
+        while self._closing is None:
+            before = self._connections
+            refused = False
+            try:
+                refused = await self._connect_once()
+            except (OSError, WebSocketException, WireError, TimeoutError) as error:
+                self._tell_outage(str(error) or type(error).__name__)
+            if self._connections > before:
+                wait_s = _FIRST_WAIT_S
+            jittered_s = wait_s * self._jitter.uniform(0.5, 1.0)  # many nodes must not come back in step
+            await self._pause(_REFUSED_WAIT_S if refused else jittered_s)
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+    def _tell_outage(self, reason: str) -> None:
+        if not self._outage_told:
+            self._outage_told = True
+            _log.warning("hub unreachable, going on without it", hub=self._url, reason=reason)
+
+    async def _pause(self, wait_s: float) -> None:
+        deadline_s = time.monotonic() + wait_s
+        while self._closing is None and (left_s := deadline_s - time.monotonic()) > 0:
+            self._wake.clear()
+            self._live.clear()  # what was live is stale by the time that the hub is back
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), left_s)
+
+    async def _connect_once(self) -> bool:
+        """Serve one connection to its end; return whether the hub refused us for good."""
+        async with connect(
+            self._url,
+            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            max_size=MAX_FRAME_BYTES,
+            open_timeout=5,
+            ping_interval=5,
+            ping_timeout=10,
+            compression=None,
+        ) as websocket:
+            session = UplinkSession(self._make_hello())
+            serving = asyncio.create_task(self._serve(websocket, session))
+            reading = asyncio.create_task(self._read(websocket, session))
+            try:
+                await asyncio.wait((serving, reading), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                self.connected = False
+                serving.cancel()
+                reading.cancel()
+                await asyncio.gather(serving, reading, return_exceptions=True)
+            if not serving.cancelled():
+                serving.result()
+            return not reading.cancelled() and reading.result()
+
+    async def _read(self, websocket: ClientConnection, session: UplinkSession) -> bool:
+        async for frame in websocket:
+            if isinstance(frame, str):
+                continue
+            event = session.receive(frame, now_s=time.time())
+            if event is not None and self._act_on(event):
+                return isinstance(event, RefusedByHub)
+        return False
+
+    def _act_on(self, event: UplinkEvent) -> bool:
+        """Do what the event asks for; return True where the connection is over."""
+        match event:
+            case Welcomed(hub_id, resume_after):
+                self._welcomed(hub_id, resume_after)
+            case Acked(through):
+                self._spool.discard_through(through)
+            case RefusedByHub(code, text, fatal):
+                self._refused += 1
+                _log.error("refused by the hub", code=code, reason=text)
+                return fatal
+            case HubLeft(reason):
+                self._tell_outage(f"the hub says goodbye: {reason}")
+                return True
+        self._wake.set()
+        return False
+
+    def _welcomed(self, hub_id: str, resume_after: ItemKey) -> None:
+        self._spool.discard_through(resume_after)
+        self._sent_through = resume_after
+        self._connections += 1
+        self._outage_told = False
+        self.connected = True
+        _log.info("connected to the hub", hub=self._url, hub_id=hub_id, waiting=self._spool.state.items)
+
+    async def _serve(self, websocket: ClientConnection, session: UplinkSession) -> None:
+        """Write what is due until the session is closed."""
+        heartbeat = _Heartbeat()
+        while True:
+            self._wake.clear()
+            if self.connected:
+                self._beat(session, heartbeat)
+            self._queue_live(session)
+            more = self._queue_items(session)
+            if self._closing is not None:
+                session.leave(reason=self._closing[0], finished=self._closing[1])
+            for outgoing in session.take_outgoing():
+                await websocket.send(outgoing)
+            if self._closing is not None:
+                return
+            if not more:
+                await self._wait(heartbeat)
+
+    def _beat(self, session: UplinkSession, heartbeat: "_Heartbeat") -> None:
+        now_s = time.monotonic()
+        if now_s >= heartbeat.health_due_s:
+            session.send(self._make_health())
+            heartbeat.health_due_s = now_s + _HEALTH_EVERY_S
+        if now_s >= heartbeat.probe_due_s:
+            session.probe_clock(now_s=time.time())
+            heartbeat.probes += 1
+            heartbeat.probe_due_s = now_s + (0.2 if heartbeat.probes < _FIRST_PROBES else _PROBE_EVERY_S)
+
+    async def _wait(self, heartbeat: "_Heartbeat") -> None:
+        due_s = min(heartbeat.health_due_s, heartbeat.probe_due_s)
+        left_s = max(0.01, due_s - time.monotonic()) if self.connected else _HEALTH_EVERY_S
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), left_s)
+
+    def _queue_live(self, session: UplinkSession) -> None:
+        live, self._live = self._live, {}
+        for message in live.values():
+            session.send(message)
+
+    def _queue_items(self, session: UplinkSession) -> bool:
+        """Queue a few items (so that live state is never kept waiting); return whether more could go now."""
+        room = min(session.room, _REPLAY_BATCH)
+        if room <= 0:
+            return False
+        items = self._spool.after(self._sent_through, limit=room)
+        for item in items:
+            session.send_item(item)
+            self._sent_through = ItemKey(item.boot_epoch, item.seq)
+        return len(items) == room

@@ -1,0 +1,176 @@
+"""The hub's one composition root: settings in, a running hub out."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncGenerator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import structlog
+import uvicorn
+from litestar import Litestar
+
+from ruid_core.identity import IdentityEngine
+from ruid_hub.errors import BadSettings, HubError, PortInUse, StateUnusable
+from ruid_hub.identities import UnknownEngine, build_engine
+from ruid_hub.ingest import GroupCommit, IngestServer
+from ruid_hub.integrations.metrics import HubMetrics
+from ruid_hub.live.notifier import ChangeNotifier
+from ruid_hub.recognition import Recogniser
+from ruid_hub.service import HubService
+from ruid_hub.settings import HubSettings
+from ruid_hub.site import Site
+from ruid_hub.store import Store, StoreError, open_store
+from ruid_hub.web_app import WebSettings, create_web_app
+
+_STOP_WITHIN_S = 1.0
+
+_log = structlog.get_logger("hub")
+
+
+class _WebServer(uvicorn.Server):
+    """uvicorn in somebody else's event loop: the hub handles signals itself."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run_hub(settings: HubSettings) -> None:
+    """Run a hub until it is told to stop; raise the `HubError` that ended it, if one did."""
+    _configure_logging(settings.log_level)
+    store = _open_store(Path(settings.state_dir))
+    try:
+        asyncio.run(_run(settings, store))
+    finally:
+        store.close()
+
+
+async def _run(settings: HubSettings, store: Store) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    site, notifier = Site(), ChangeNotifier()
+    recogniser = Recogniser(store=store, engine=_engine(settings))
+    service = HubService(site=site, store=store, recogniser=recogniser, notifier=notifier)
+    commits = GroupCommit(service.commit)
+    ingest = IngestServer(hub_id=uuid4().hex, events=service, commits=commits, resume_point=recogniser.resume_point)
+    web_app = create_web_app(
+        site=site,
+        store=store,
+        settings=_web_settings(settings),
+        notifier=notifier,
+        metrics=HubMetrics(),
+        clock=time.time,
+        not_ready=recogniser.troubles,
+    )
+    await service.start()
+    async with (
+        _web_server(web_app, settings) as http_port,
+        ingest.listening(bind=settings.bind, port=settings.node_port) as node_port,
+        _background(service.run(), commits.run()) as duties,
+    ):
+        _log.info("hub is up", pages=f"http://localhost:{http_port}", nodes=f"ws://localhost:{node_port}")
+        await _first_of(stop, duties)
+        notifier.close()
+    await service.close()
+    if settings.summary_file:
+        _write_summary(Path(settings.summary_file), {**service.summary(), **ingest.counters})
+
+
+def _engine(settings: HubSettings) -> IdentityEngine:
+    try:
+        return build_engine(settings.engine, next_identity_id=lambda: uuid4().hex[:12])
+    except UnknownEngine as error:
+        raise BadSettings(f"RUID_ENGINE: {error}") from error
+
+
+def _open_store(folder: Path) -> Store:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return open_store(folder / "hub.db")
+    except (OSError, StoreError) as error:
+        raise StateUnusable(f"{error}; set RUID_STATE_DIR to another folder or mend this one") from error
+
+
+def _web_settings(settings: HubSettings) -> WebSettings:
+    web_dir = Path(settings.web_dir)
+    if not (web_dir / "templates").is_dir():
+        raise BadSettings(f"RUID_WEB_DIR is '{web_dir}', which holds no templates")
+    time_zone = datetime.fromtimestamp(time.time(), tz=UTC).astimezone().tzinfo or UTC
+    return WebSettings(web_dir=web_dir, site_name=settings.site_name, time_zone=time_zone)
+
+
+@asynccontextmanager
+async def _web_server(web_app: Litestar, settings: HubSettings) -> AsyncGenerator[int]:
+    """Serve the pages while the context lasts; yields the port."""
+    listener = _listener(settings.bind, settings.http_port)
+    config = uvicorn.Config(
+        web_app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=1, lifespan="on"
+    )
+    server = _WebServer(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(serving, 2 * _STOP_WITHIN_S)
+
+
+def _listener(bind: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((bind, port))
+    except OSError as error:
+        listener.close()
+        raise PortInUse(f"port {port} for the pages cannot be opened ({error.strerror}): choose another one") from error
+    return listener
+
+
+@asynccontextmanager
+async def _background(*duties: Coroutine[None, None, None]) -> AsyncGenerator[list["asyncio.Task[None]"]]:
+    tasks = [asyncio.create_task(duty) for duty in duties]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _first_of(stop: asyncio.Event, duties: "list[asyncio.Task[None]]") -> None:
+    """Wait to be told to stop; raise where a duty, which should never end, has failed."""
+    stopping = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait({stopping, *duties}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    for task in done - {stopping}:
+        raise HubError(f"a part of the hub broke: {task.exception()!r}") from task.exception()
+
+
+def _write_summary(path: Path, summary: dict[str, object]) -> None:
+    path.write_text(json.dumps(summary), encoding="utf-8")
+
+
+def _configure_logging(level: str) -> None:
+    for chatty in ("uvicorn.error", "websockets.server"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, pad_level=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

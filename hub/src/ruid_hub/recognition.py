@@ -1,0 +1,260 @@
+"""Durable items become observations with an identity, committed once.
+
+Runs on one worker thread, so that the identity engine has one owner and the database one writer. An item that is
+already committed is a duplicate and changes nothing; everything else is committed before anyone is told.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+
+from ruid_core.identity import (
+    Decision,
+    Evidence,
+    EvidenceRefused,
+    IdentityEngine,
+    Revision,
+    UniqueEstimate,
+    UnknownTrack,
+)
+from ruid_core.wire.errors import InvalidContent
+from ruid_core.wire.messages import Content, CoverageGap, Dropped, Tracklet
+from ruid_core.wire.uplink import ItemKey
+from ruid_core.wire.vectors import unpack_embeddings
+from ruid_hub import observations
+from ruid_hub.observations import Assignment, Observation, TrackKey
+from ruid_hub.store import Store, StoreWriteError
+from ruid_hub.store.rows import Committed, DroppedRow, GapRow, ObservationRow
+
+_RETRY_S = 1.0
+
+_log = structlog.get_logger("recognition")
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedItem:
+    """A durable item as a node sent it; add `offset_s` to its times to get the hub's."""
+
+    node_id: str
+    key: ItemKey
+    content: Content
+    embedding_dim: int
+    received_at_s: float
+    offset_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A committed observation; `assignment` is None where no identity could be given."""
+
+    observation: Observation
+    assignment: Assignment | None
+    observation_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What one commit changed, in order; `revisions` maps tracks to the identities that they belong to now."""
+
+    recognised: tuple[Recognised, ...]
+    gaps: tuple[observations.CoverageGap, ...]
+    revisions: tuple[tuple[TrackKey, str], ...]
+    estimate: UniqueEstimate | None
+
+
+class Recogniser:
+    """Owns the identity engine and the store's writes."""
+
+    def __init__(self, *, store: Store, engine: IdentityEngine) -> None:
+        self._store = store
+        self._engine = engine
+        self._last_key = {node_id: ItemKey(*point) for node_id, point in store.resume_points().items()}
+        self.refusals: Counter[str] = Counter()
+        self.stored: Counter[str] = Counter()
+        self.duplicates = 0
+        self.commit_failures = 0
+        self._failing = False
+
+    def restore(self) -> int:
+        """Rebuild the engine from the store; return how many observations it learned from."""
+        learned = 0
+        for row in self._store.observations_in_order():
+            if row.assignment is None or not len(row.observation.embeddings):
+                continue
+            try:
+                self._engine.restore(_evidence(row.observation), row.assignment.identity_id)
+                learned += 1
+            except EvidenceRefused as error:
+                self.refusals[type(error).__name__] += 1
+        return learned
+
+    def resume_point(self, node_id: str) -> ItemKey:
+        """Return the key of the last item of the node that is committed; (0, 0) before the first."""
+        return self._last_key.get(node_id, ItemKey(0, 0))
+
+    def commit(self, items: Sequence[ReceivedItem]) -> Recognition:
+        """Recognise and commit the items together; on return they survive a power cut.
+
+        While the database cannot be written (a full disk), it waits and tries again: nothing is acknowledged.
+        """
+        rows: list[Committed] = []
+        revisions: list[tuple[TrackKey, str]] = []
+        for item in items:
+            if item.key <= self.resume_point(item.node_id):
+                self.duplicates += 1
+                continue
+            self._last_key[item.node_id] = item.key
+            rows.append(self._row(item, revisions))
+        outcome_ids = self._commit(rows, revisions)
+        self.stored.update(_node_of(row) for row in rows)
+        recognised = tuple(
+            Recognised(row.observation, row.assignment, observation_id)
+            for row, observation_id in zip(rows, outcome_ids, strict=True)
+            if isinstance(row, ObservationRow)
+        )
+        gaps = tuple(row.gap for row in rows if isinstance(row, GapRow))
+        return Recognition(recognised, gaps, tuple(revisions), self._engine.estimate() if rows else None)
+
+    def consolidate(self, *, at_s: float) -> Recognition:
+        """Let the engine think again about what it has decided, and commit what changed."""
+        revisions = _moves(self._engine.consolidate(at_s))
+        self._commit([], revisions)
+        return Recognition((), (), tuple(revisions), self._engine.estimate())
+
+    def troubles(self) -> tuple[str, ...]:
+        """Return why items cannot be taken in at present; empty when they can."""
+        return ("the database cannot be written",) if self._failing else ()
+
+    def _commit(self, rows: list[Committed], revisions: list[tuple[TrackKey, str]]) -> tuple[int | None, ...]:
+        if not rows and not revisions:
+            return ()
+        named = [(str(track), identity_id) for track, identity_id in revisions]
+        while True:
+            try:
+                observation_ids = self._store.commit(rows, named).observation_ids
+            except StoreWriteError as error:
+                self._note_failure(error)
+                time.sleep(_RETRY_S)
+            else:
+                self._failing = False
+                return observation_ids
+
+    def _note_failure(self, error: Exception) -> None:
+        self.commit_failures += 1
+        self._failing = True
+        if self.commit_failures == 1 or self.commit_failures % 60 == 0:
+            _log.error("the database cannot be written, trying again", reason=str(error), failures=self.commit_failures)
+
+    def _row(self, item: ReceivedItem, revisions: list[tuple[TrackKey, str]]) -> Committed:
+        match item.content:
+            case Tracklet():
+                return self._observed(item, item.content, revisions)
+            case CoverageGap() as gap:
+                camera = f"{item.node_id}/{gap.camera_id}"
+                corrected = observations.CoverageGap(
+                    camera, gap.from_s + item.offset_s, gap.to_s + item.offset_s, gap.reason
+                )
+                return GapRow(item.node_id, *item.key, corrected)
+            case Dropped() as dropped:
+                self.refusals[dropped.reason] += dropped.items
+                return _dropped_row(item, dropped)
+
+    def _observed(
+        self, item: ReceivedItem, tracklet: Tracklet, revisions: list[tuple[TrackKey, str]]
+    ) -> ObservationRow | DroppedRow:
+        try:
+            observation = _observation(item, tracklet)
+        except InvalidContent as error:
+            refused = Dropped(f"refused_{error.code}", item.key.seq, item.key.seq, 1)
+            self.refusals[refused.reason] += 1
+            return _dropped_row(item, refused)
+        return ObservationRow(observation, self._assign(observation, revisions))
+
+    def _assign(self, observation: Observation, revisions: list[tuple[TrackKey, str]]) -> Assignment | None:
+        decision = self._decide(observation)
+        if observation.final:
+            self._engine.end_track(str(observation.track), observation.ended_at_s)
+        if decision is None:
+            return self._present_answer(observation)
+        revisions.extend(_moves(decision.revisions))
+        return Assignment(decision.identity_id, decision.state.value, decision.probability)
+
+    def _decide(self, observation: Observation) -> Decision | None:
+        """Ask the engine; None where the observation brings nothing to decide by, or it refuses it."""
+        if not len(observation.embeddings):
+            return None
+        try:
+            return self._engine.observe(_evidence(observation))
+        except EvidenceRefused as error:
+            self.refusals[type(error).__name__] += 1
+            _log.warning("evidence refused", track=str(observation.track), reason=str(error) or type(error).__name__)
+            return None
+
+    def _present_answer(self, observation: Observation) -> Assignment | None:
+        try:
+            return Assignment(self._engine.identity_of(str(observation.track)), "matched", 1.0)
+        except UnknownTrack:
+            return None
+
+
+def _observation(item: ReceivedItem, tracklet: Tracklet) -> Observation:
+    return Observation(
+        node_id=item.node_id,
+        boot_epoch=item.key.boot_epoch,
+        seq=item.key.seq,
+        track=TrackKey(f"{item.node_id}/{tracklet.camera_id}", item.key.boot_epoch, tracklet.track_id),
+        part=tracklet.part,
+        final=tracklet.final,
+        started_at_s=tracklet.started_at_s + item.offset_s,
+        ended_at_s=tracklet.ended_at_s + item.offset_s,
+        grabbed_at_s=tracklet.grabbed_at_s + item.offset_s,
+        received_at_s=item.received_at_s,
+        box_rel=tracklet.box_rel,
+        frames=tracklet.frames,
+        embedding_model_id=tracklet.embedding_model_id,
+        embeddings=unpack_embeddings(tracklet.embeddings, dim=item.embedding_dim),
+        qualities=np.array(tracklet.qualities, np.float32),
+        thumbnail_jpeg=tracklet.thumbnail_jpeg,
+    )
+
+
+def _evidence(observation: Observation) -> Evidence:
+    return Evidence(
+        camera=observation.track.camera,
+        track=str(observation.track),
+        part=observation.part,
+        started_at_s=observation.started_at_s,
+        at_s=observation.ended_at_s,
+        embeddings=observation.embeddings,
+        qualities=observation.qualities,
+        model_id=observation.embedding_model_id,
+    )
+
+
+def _dropped_row(item: ReceivedItem, dropped: Dropped) -> DroppedRow:
+    return DroppedRow(
+        item.node_id,
+        *item.key,
+        reason=dropped.reason,
+        first_seq=dropped.first_seq,
+        last_seq=dropped.last_seq,
+        items=dropped.items,
+        received_at_s=item.received_at_s,
+    )
+
+
+def _node_of(row: Committed) -> str:
+    return row.observation.node_id if isinstance(row, ObservationRow) else row.node_id
+
+
+def _moves(revisions: Iterable[Revision]) -> list[tuple[TrackKey, str]]:
+    return [(_track_key(revision.track), revision.to_identity_id) for revision in revisions]
+
+
+def _track_key(text: str) -> TrackKey:
+    camera, boot_epoch, track_id = text.rsplit("/", 2)
+    return TrackKey(camera, int(boot_epoch), int(track_id))

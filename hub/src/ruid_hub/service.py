@@ -1,0 +1,209 @@
+"""What follows from what the nodes say: the live picture, the commits, the corrections.
+
+Lives in the event loop; what touches the database or the identity engine runs on one worker thread.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import structlog
+
+from ruid_core.identity import UniqueEstimate
+from ruid_core.wire.messages import Health, Hello, Live
+from ruid_hub.live.notifier import ChangeNotifier
+from ruid_hub.observations import CoverageGap
+from ruid_hub.recognition import ReceivedItem, Recognised, Recogniser, Recognition
+from ruid_hub.site import CARDS, CameraState, KnownPerson, Site, StateChange, UniqueCount
+from ruid_hub.store import Store
+from ruid_hub.store.rows import IdentityRecord
+
+_TICK_S = 0.5
+_CONSOLIDATE_EVERY_S = 10.0
+_SWEEP_EVERY_S = 300.0
+_HEARD_EVERY_S = 5.0
+_LATENCIES = 10_000
+_SUMMARY_IDENTITIES = 10_000
+
+_log = structlog.get_logger("hub")
+_T = TypeVar("_T")
+
+
+class HubService:
+    """Feeds the site and the recogniser; implements the ingest server's `NodeEvents`."""
+
+    def __init__(self, *, site: Site, store: Store, recogniser: Recogniser, notifier: ChangeNotifier) -> None:
+        self._site = site
+        self._store = store
+        self._recogniser = recogniser
+        self._notifier = notifier
+        self._latencies_s: deque[float] = deque(maxlen=_LATENCIES)
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recognition")
+
+    # --- node events -----------------------------------------------------------------------------------
+
+    def connected(self, hello: Hello, at_s: float) -> None:
+        """A node was welcomed."""
+        self._site.node_connected(hello, at_s)
+        names = {f"{hello.node_id}/{camera.camera_id}": camera.name for camera in hello.cameras}
+        self._worker.submit(self._store.record_cameras, hello.node_id, names)
+        self._notifier.changed()
+
+    def disconnected(self, node_id: str, at_s: float, reason: str, *, finished: bool) -> None:
+        """A node is gone."""
+        self._site.node_disconnected(node_id, at_s, reason, finished=finished)
+        self._notifier.changed()
+
+    def live(self, node_id: str, live: Live, at_s: float) -> None:
+        """Who is in view of a camera."""
+        self._site.live(node_id, live, at_s)
+        self._notifier.changed()
+
+    def health(self, node_id: str, health: Health, at_s: float) -> None:
+        """How a node does."""
+        self._site.health(node_id, health, at_s)
+        self._notifier.changed()
+
+    # --- items -----------------------------------------------------------------------------------------
+
+    async def commit(self, items: Sequence[ReceivedItem]) -> None:
+        """Recognise and commit items; on return they are safe and shown."""
+        self._apply(await self._in_worker(lambda: self._recogniser.commit(items)))
+
+    def _apply(self, recognition: Recognition) -> None:
+        at_s = time.time()
+        for recognised in recognition.recognised:
+            self._show(recognised, at_s)
+        for track, identity_id in recognition.revisions:
+            self._site.revised(track, identity_id)
+        for gap in recognition.gaps:
+            self._site.gap(gap)
+        if recognition.estimate is not None:
+            self._site.counted(_unique_count(recognition.estimate))
+        self._notifier.changed()
+
+    def _show(self, recognised: Recognised, at_s: float) -> None:
+        observation, assignment = recognised.observation, recognised.assignment
+        if observation.final:
+            self._site.track_ended(observation.track)
+        if assignment is None:
+            return
+        latency_s = at_s - observation.grabbed_at_s
+        self._latencies_s.append(latency_s)
+        self._site.assigned(
+            observation.track,
+            assignment,
+            at_s=at_s,
+            seen_at_s=observation.ended_at_s,
+            latency_s=latency_s,
+            thumbnail_id=recognised.observation_id if observation.thumbnail_jpeg else None,
+        )
+
+    # --- upkeep ----------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Remember what the store knows before the first node is let in."""
+        started_s = time.perf_counter()
+        learned = await self._in_worker(self._recogniser.restore)
+        self._site.remember_people(_known(person) for person in self._store.recent_identities(CARDS))
+        for camera in self._store.cameras():
+            self._site.remember_camera(camera.camera, name=camera.name, last_heard_s=camera.last_heard_s)
+        if learned:
+            took_s = round(time.perf_counter() - started_s, 2)
+            _log.info("identities restored", observations=learned, took_s=took_s)
+
+    async def run(self) -> None:
+        """Tick, consolidate and sweep for ever."""
+        periods = (
+            (_TICK_S, self._tick),
+            (_CONSOLIDATE_EVERY_S, self._consolidate),
+            (_HEARD_EVERY_S, self._keep_heard),
+            (_SWEEP_EVERY_S, self._sweep),
+        )
+        async with asyncio.TaskGroup() as group:
+            for period_s, duty in periods:
+                group.create_task(_every(period_s, duty))
+
+    async def close(self) -> None:
+        """Finish what is being written."""
+        await self._keep_heard()
+        await asyncio.to_thread(self._worker.shutdown)
+
+    def summary(self) -> dict[str, object]:
+        """Return what the hub holds and did, as plain values."""
+        counts = self._store.counts()
+        people = self._store.recent_identities(_SUMMARY_IDENTITIES)
+        return {
+            "observations": counts.observations,
+            "identities": counts.identities,
+            "identities_on_several_cameras": sum(len(person.cameras) > 1 for person in people),
+            "items_stored": dict(self._recogniser.stored),
+            "items_repeated": self._recogniser.duplicates,
+            "refusals": dict(self._recogniser.refusals),
+            "latency_capture_to_identity_ms": _percentiles_ms(self._latencies_s),
+        }
+
+    async def _tick(self) -> None:
+        for change in self._site.tick(time.time()):
+            self._tell(change)
+            if change.gap is not None:
+                await self._record_gap(change.gap)
+        self._notifier.changed()
+
+    def _tell(self, change: StateChange) -> None:
+        if change.state is CameraState.DOWN:
+            _log.warning("camera down", camera=change.camera, reason=change.reason)
+        elif change.gap is not None:
+            _log.info("camera up again", camera=change.camera, away_s=round(change.gap.to_s - change.gap.from_s, 1))
+
+    async def _record_gap(self, gap: CoverageGap) -> None:
+        node_id = gap.camera.partition("/")[0]
+        await self._in_worker(lambda: self._store.record_gap(node_id, gap))
+
+    async def _consolidate(self) -> None:
+        self._apply(await self._in_worker(lambda: self._recogniser.consolidate(at_s=time.time())))
+
+    async def _keep_heard(self) -> None:
+        heard = self._site.last_heard()
+        await self._in_worker(lambda: self._store.record_heard(heard))
+
+    async def _sweep(self) -> None:
+        await self._in_worker(lambda: self._store.sweep(time.time()))
+
+    async def _in_worker(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+
+
+async def _every(period_s: float, duty: Callable[[], object]) -> None:
+    while True:
+        await asyncio.sleep(period_s)
+        outcome = duty()
+        if asyncio.iscoroutine(outcome):
+            await outcome
+
+
+def _percentiles_ms(durations_s: Iterable[float]) -> dict[str, float]:
+    milliseconds = np.fromiter(durations_s, float) * 1000
+    if not milliseconds.size:
+        return {"p50": 0.0, "p95": 0.0}
+    return {f"p{percent}": round(float(np.percentile(milliseconds, percent)), 1) for percent in (50, 95)}
+
+
+def _known(person: IdentityRecord) -> KnownPerson:
+    return KnownPerson(
+        identity_id=person.identity_id,
+        label=person.label,
+        first_seen_s=person.first_seen_s,
+        last_seen_s=person.last_seen_s,
+        last_camera=person.last_camera,
+        cameras=person.cameras,
+        thumbnail_id=person.thumbnail_id,
+    )
+
+
+def _unique_count(estimate: UniqueEstimate) -> UniqueCount:
+    return UniqueCount(round(estimate.value), round(estimate.low), round(estimate.high))

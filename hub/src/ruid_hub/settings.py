@@ -1,0 +1,48 @@
+"""The hub's settings, read once from environment variables (`RUID_…`) and options, never at import."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from ruid_hub.errors import BadSettings
+
+_SOURCE_TREE_WEB = Path(__file__).parents[3] / "web"
+
+
+class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name: f"RUID_{name.upper()}"):
+    """Every setting of a hub; each is the environment variable `RUID_<NAME>`.
+
+    `http_port` serves the pages, `node_port` the nodes. `engine` names the identity engine, `web_dir` the folder
+    of templates and static files;
+    `summary_file`, if named, gets a JSON account of the run when the hub stops.
+    """
+
+    site_name: str = "RuID"
+    bind: str = "127.0.0.1"
+    http_port: int = 8080
+    node_port: int = 8765
+    state_dir: str = "var/hub"
+    web_dir: str = str(_SOURCE_TREE_WEB)
+    engine: str = "ruid"
+    summary_file: str = ""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+def load_settings(environment: Mapping[str, str], **options: object) -> HubSettings:
+    """Return the settings; an option that is not None wins over the environment.
+
+    Raises `BadSettings` that names the variable and what it should be.
+    """
+    known = {field.encode_name for field in msgspec.structs.fields(HubSettings)}
+    values: dict[str, Any] = {key: value for key, value in environment.items() if key in known and value != ""}
+    values |= {f"RUID_{key.upper()}": value for key, value in options.items() if value is not None}
+    try:
+        settings = msgspec.convert(values, HubSettings, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadSettings(f"a setting cannot be used: {error}") from error
+    for name, port in (("RUID_HTTP_PORT", settings.http_port), ("RUID_NODE_PORT", settings.node_port)):
+        if not 0 <= port <= 65535:
+            raise BadSettings(f"{name} is {port}: a port lies between 0 (any free one) and 65535")
+    return settings

@@ -1,0 +1,45 @@
+"""The `ruid` command's list of commands; each is imported when it is called."""
+
+import sys
+
+from cyclopts import App, CycloptsPanel
+from rich.console import Console
+
+from ruid_edge.errors import EdgeError
+from ruid_hub.errors import HubError
+from ruid_tools.errors import ToolError
+
+app = App(
+    name="ruid",
+    help="Follow people across cameras without sending video.",
+    version_flags=[],
+)
+app.command("ruid_tools.demo.command:demo", name="demo", help="Show the whole product on bundled footage.")
+app.command("ruid_tools.nodes:edge", name="edge", help="Run a camera node.")
+app.command("ruid_tools.nodes:hub", name="hub", help="Run a hub.")
+app.command("ruid_tools.checks:run_checks", name="test", help="Run every check and test.")
+app.command("ruid_tools.locks:lock", name="lock", help="Make the hashed lock files anew.")
+
+evaluate = App(name="eval", help="Score a part of RuID against ground truth.")
+evaluate.command("ruid_tools.evaluation.identity_command:identity", name="identity")
+evaluate.command("ruid_tools.evaluation.track_command:track", name="track")
+evaluate.command("ruid_tools.evaluation.detector_command:detector", name="detector")
+evaluate.command("ruid_tools.evaluation.reid_command:reid", name="reid")
+app.command(evaluate)
+
+models = App(name="models", help="Build and verify the shipped models.")
+app.command(models)
+
+train = App(name="train", help="Train models from your own data.")
+train.command("ruid_tools.train.command:train_reid", name="reid")
+app.command(train)
+
+
+def main() -> None:
+    """Run the command of this process's arguments; what the user can mend is told in one line."""
+    try:
+        status = app(error_console=Console(stderr=True), exit_on_error=True)
+    except (EdgeError, HubError, ToolError) as error:
+        Console(stderr=True).print(CycloptsPanel(str(error), title="ruid"))
+        sys.exit(error.exit_code)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,83 @@
+"""`ruid edge` and `ruid hub`: the programs of the two containers, with options on top of their variables."""
+
+import os
+import shlex
+from typing import Literal
+
+from ruid_edge.bootstrap import run_node
+from ruid_edge.settings import load_settings as load_edge_settings
+from ruid_hub.app import run_hub
+from ruid_hub.settings import load_settings as load_hub_settings
+
+
+def edge(
+    *,
+    source: list[str] | None = None,
+    hub: str | None = None,
+    name: str | None = None,
+    pace: Literal["real", "fast"] | None = None,
+    loop: bool | None = None,
+    thumbnails: Literal["off", "blurred", "on"] | None = None,
+    state_dir: str | None = None,
+) -> None:
+    """Run a camera node; every option wins over its RUID_… variable.
+
+    Parameters
+    ----------
+    source
+        A file, a folder of images, a V4L2 device or index, an RTSP address, or picamera; once per camera.
+    hub
+        The hub's address for nodes, such as ws://hub.local:8765.
+    name
+        What people call this node.
+    pace
+        Play a recording in real time, or as fast as it can be worked on.
+    loop
+        Begin a recording again when it is over.
+    thumbnails
+        Whether small pictures of people may leave the node.
+    state_dir
+        Where the spool lives.
+    """
+    run_node(
+        load_edge_settings(
+            os.environ,
+            source=shlex.join(source) if source else None,
+            hub_url=hub,
+            node_name=name,
+            pace=pace,
+            loop=loop,
+            thumbnails=thumbnails,
+            state_dir=state_dir,
+        )
+    )
+
+
+def hub(
+    *,
+    port: int | None = None,
+    node_port: int | None = None,
+    bind: str | None = None,
+    state_dir: str | None = None,
+    engine: str | None = None,
+) -> None:
+    """Run a hub; every option wins over its RUID_… variable.
+
+    Parameters
+    ----------
+    port
+        Where browsers find the pages.
+    node_port
+        Where nodes connect.
+    bind
+        The address to listen on; 0.0.0.0 for every network.
+    state_dir
+        Where the database lives.
+    engine
+        Which identity engine to use.
+    """
+    run_hub(
+        load_hub_settings(
+            os.environ, http_port=port, node_port=node_port, bind=bind, state_dir=state_dir, engine=engine
+        )
+    )
