@@ -72,7 +72,7 @@ class _OnnxRuntime:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         for side, length in sides.items():
             options.add_free_dimension_override_by_name(side, length)
-        self._session = _open_session(path, options)
+        self._session: Any = _open_session(path, options)
         self._inputs = _specs(self._session)
 
     @property
@@ -80,7 +80,7 @@ class _OnnxRuntime:
         return self._inputs
 
     def run(self, tensor: Array) -> list[Array]:
-        outputs = self._session.run(None, {self._inputs[0].name: tensor})
+        outputs: Sequence[Any] = self._session.run(None, {self._inputs[0].name: tensor})
         return list(outputs)
 
 
@@ -120,9 +120,9 @@ _OPENERS: dict[str, Callable[[Path, int, Mapping[str, int]], Runtime]] = {
 RUNTIMES = tuple(_OPENERS)
 
 
-def _open_session(path: Path, options: Any) -> _Any:
+def _open_session(path: Path, options: Any) -> Any:
     try:
-        return _ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return cast("Any", _ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]))
     except Exception as error:  # onnxruntime's errors share no public base
         raise NotAModelError(str(path), str(error).splitlines()[0]) from error
 
