@@ -5,7 +5,7 @@ every route but those under /healthz.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from litestar import Litestar, Request, Response, Router
+from litestar import Litestar, Request, Response, Router, static_files
+from litestar.connection import ASGIConnection
 from litestar.datastructures import CacheControlHeader, MutableScopeHeaders, State
 from litestar.di import Provide
-from litestar.exceptions import HTTPException, InternalServerException
-from litestar.exceptions.responses import create_exception_response
+from litestar.exceptions import HTTPException, InternalServerException, responses
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.static_files import create_static_files_router
-from litestar.types import Guard, Message, Scope
+from litestar.types import Message, Scope
 
 from ruid_hub.api.routes import ApiController, HealthController, metrics_text, thumbnail
 from ruid_hub.integrations.metrics import HubMetrics, SiteCollector
@@ -54,6 +54,10 @@ REFUSALS = {
     404: ("There is nothing here", "The address may be mistyped, or what it showed has expired."),
     500: ("Something went wrong", "The hub noted what happened in its log. Try again in a moment."),
 }
+
+
+Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None] | None]
+"""Raises NotAuthorizedException or PermissionDeniedException to keep somebody out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ def _given(part: object) -> Provide:
 
 def _guarded(settings: WebSettings) -> Router:
     """Everything that authentication protects, the static files too."""
-    static = create_static_files_router(
+    static = static_files.create_static_files_router(
         "/static",
         [settings.web_dir / "static"],
         cache_control=CacheControlHeader(max_age=YEAR_S, public=True, immutable=True),
@@ -130,7 +134,7 @@ def _guarded(settings: WebSettings) -> Router:
 
 def _following(feed: LiveFeed) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+    async def lifespan(_: Litestar) -> AsyncGenerator[None]:
         following = asyncio.create_task(feed.run())
         try:
             yield
@@ -158,7 +162,8 @@ def _failure(request: Request[Any, Any, Any], error: Exception) -> Response[Any]
 def _refusal(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """The one place where an error becomes a response: a page for people, JSON for programs."""
     if "text/html" not in request.headers.get("accept", ""):
-        return create_exception_response(request, error)
+        refusal: Response[Any] = responses.create_exception_response(request, error)
+        return refusal
     templates: Templates = request.app.state.templates
     title, advice = REFUSALS.get(error.status_code, REFUSALS[500])
     return Response(

@@ -53,8 +53,10 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters |= {"clock": self._clock, "span": span, "element_id": _element_id}
-        self._environment.globals["cards_shown"] = CARDS_SHOWN
+        names: dict[str, Any] = self._environment.filters
+        names |= {"clock": self._clock, "span": span, "element_id": _element_id}
+        constants: dict[str, Any] = self._environment.globals
+        constants |= {"cards_shown": CARDS_SHOWN}
         self._live = self._environment.get_template("pages/live.html")
 
     def live_page(self, view: SiteView) -> str:

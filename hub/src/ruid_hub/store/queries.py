@@ -1,6 +1,6 @@
 """What is read: for the identity engine's start, for the pages, for the metrics."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -113,7 +113,7 @@ def _places(connection: Connection, identity_key: int) -> tuple[str, tuple[str, 
         .where(observations.c.identity_key == identity_key)
         .group_by(cameras.c.camera)
     )
-    places: Sequence[Row[Any]] = connection.execute(query).all()
+    places = connection.execute(query).all()
     last = max(places, key=lambda place: place.last_s, default=None)
     in_order = sorted(places, key=lambda place: place.first_s)
     return (last.camera if last else ""), tuple(place.camera for place in in_order)

@@ -1,6 +1,6 @@
 """Reads and writes; opening.py makes a Store."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -55,6 +55,7 @@ class Store:
         """Write the batch and the revisions in one transaction; on return they survive a power cut.
 
         What is already there counts as a duplicate and changes nothing, its assignment included.
+        Raises StoreWriteError where the disk would not have it; nothing of the batch is kept then.
         """
         with self._transaction() as connection:
             outcome = writing.write_batch(connection, batch)
@@ -148,7 +149,7 @@ class Store:
     # --- connections -----------------------------------------------------------------------------------
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _transaction(self) -> Generator[Connection]:
         try:
             with self._writing, self._writer.begin() as connection:
                 yield connection
@@ -156,7 +157,7 @@ class Store:
             raise StoreWriteError(self._database_path, str(error.orig)) from error
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def _reading(self) -> Generator[Connection]:
         with self._readers.connect() as connection:
             yield connection
 

@@ -8,6 +8,8 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+REAL = sa.Double[float]()
+
 
 def upgrade() -> None:
     """Make every table, those that others point at first."""
@@ -46,7 +48,7 @@ def _create_cameras() -> None:
         sa.Column("node_key", sa.Integer(), nullable=False),
         sa.Column("camera", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("last_heard_s", sa.Double(), nullable=True),
+        sa.Column("last_heard_s", REAL, nullable=True),
         sa.ForeignKeyConstraint(["node_key"], ["nodes.node_key"], name=op.f("fk_cameras_node_key")),
         sa.PrimaryKeyConstraint("camera_key", name=op.f("pk_cameras")),
         sa.UniqueConstraint("camera", name=op.f("uq_cameras_camera")),
@@ -59,8 +61,8 @@ def _create_identities() -> None:
         sa.Column("identity_key", sa.Integer(), nullable=False),
         sa.Column("identity_id", sa.Text(), nullable=False),
         sa.Column("label", sa.Text(), nullable=True),
-        sa.Column("first_seen_s", sa.Double(), nullable=False),
-        sa.Column("last_seen_s", sa.Double(), nullable=False),
+        sa.Column("first_seen_s", REAL, nullable=False),
+        sa.Column("last_seen_s", REAL, nullable=False),
         sa.PrimaryKeyConstraint("identity_key", name=op.f("pk_identities")),
         sa.UniqueConstraint("identity_id", name=op.f("uq_identities_identity_id")),
     )
@@ -78,18 +80,18 @@ def _create_observations() -> None:
         sa.Column("track_id", sa.BigInteger(), nullable=False),
         sa.Column("part", sa.Integer(), nullable=False),
         sa.Column("final", sa.Boolean(), nullable=False),
-        sa.Column("started_at_s", sa.Double(), nullable=False),
-        sa.Column("ended_at_s", sa.Double(), nullable=False),
-        sa.Column("grabbed_at_s", sa.Double(), nullable=False),
-        sa.Column("received_at_s", sa.Double(), nullable=False),
-        sa.Column("x1_rel", sa.Double(), nullable=False),
-        sa.Column("y1_rel", sa.Double(), nullable=False),
-        sa.Column("x2_rel", sa.Double(), nullable=False),
-        sa.Column("y2_rel", sa.Double(), nullable=False),
+        sa.Column("started_at_s", REAL, nullable=False),
+        sa.Column("ended_at_s", REAL, nullable=False),
+        sa.Column("grabbed_at_s", REAL, nullable=False),
+        sa.Column("received_at_s", REAL, nullable=False),
+        sa.Column("x1_rel", REAL, nullable=False),
+        sa.Column("y1_rel", REAL, nullable=False),
+        sa.Column("x2_rel", REAL, nullable=False),
+        sa.Column("y2_rel", REAL, nullable=False),
         sa.Column("frames", sa.Integer(), nullable=False),
         sa.Column("identity_key", sa.Integer(), nullable=True),
         sa.Column("assignment_state", sa.Text(), nullable=True),
-        sa.Column("assignment_probability", sa.Double(), nullable=True),
+        sa.Column("assignment_probability", REAL, nullable=True),
         sa.ForeignKeyConstraint(["camera_key"], ["cameras.camera_key"], name=op.f("fk_observations_camera_key")),
         sa.ForeignKeyConstraint(
             ["identity_key"], ["identities.identity_key"], name=op.f("fk_observations_identity_key")
@@ -115,7 +117,7 @@ def _create_embeddings() -> None:
     op.create_table(
         "embeddings",
         sa.Column("observation_id", sa.Integer(), nullable=False),
-        sa.Column("taken_at_s", sa.Double(), nullable=False),
+        sa.Column("taken_at_s", REAL, nullable=False),
         sa.Column("model_id", sa.Text(), nullable=False),
         sa.Column("dim", sa.Integer(), nullable=False),
         sa.Column("embeddings_f16", sa.LargeBinary(), nullable=False),
@@ -132,7 +134,7 @@ def _create_thumbnails() -> None:
     op.create_table(
         "thumbnails",
         sa.Column("observation_id", sa.Integer(), nullable=False),
-        sa.Column("taken_at_s", sa.Double(), nullable=False),
+        sa.Column("taken_at_s", REAL, nullable=False),
         sa.Column("jpeg", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
             ["observation_id"], ["observations.observation_id"], name=op.f("fk_thumbnails_observation_id")
@@ -147,8 +149,8 @@ def _create_gaps() -> None:
         "gaps",
         sa.Column("gap_id", sa.Integer(), nullable=False),
         sa.Column("camera_key", sa.Integer(), nullable=False),
-        sa.Column("from_s", sa.Double(), nullable=False),
-        sa.Column("to_s", sa.Double(), nullable=False),
+        sa.Column("from_s", REAL, nullable=False),
+        sa.Column("to_s", REAL, nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("node_key", sa.Integer(), nullable=False),
         sa.Column("boot_epoch", sa.BigInteger(), nullable=True),
@@ -173,7 +175,7 @@ def _create_drops() -> None:
         sa.Column("first_seq", sa.BigInteger(), nullable=False),
         sa.Column("last_seq", sa.BigInteger(), nullable=False),
         sa.Column("items", sa.BigInteger(), nullable=False),
-        sa.Column("received_at_s", sa.Double(), nullable=False),
+        sa.Column("received_at_s", REAL, nullable=False),
         sa.ForeignKeyConstraint(["node_key"], ["nodes.node_key"], name=op.f("fk_drops_node_key")),
         sa.PrimaryKeyConstraint("drop_id", name=op.f("pk_drops")),
         sa.UniqueConstraint("node_key", "boot_epoch", "seq", name=op.f("uq_drops_node_key_boot_epoch_seq")),
