@@ -4,6 +4,7 @@ Lives in the event loop; what touches the database or the identity engine runs o
 """
 
 import asyncio
+import dataclasses
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -42,6 +43,7 @@ class HubService:
         self._recogniser = recogniser
         self._notifier = notifier
         self._latencies_s: deque[float] = deque(maxlen=_LATENCIES)
+        self._estimate = UniqueEstimate(0.0, 0.0, 0.0)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recognition")
 
     # --- node events -----------------------------------------------------------------------------------
@@ -83,6 +85,7 @@ class HubService:
         for gap in recognition.gaps:
             self._site.gap(gap)
         if recognition.estimate is not None:
+            self._estimate = recognition.estimate
             self._site.counted(_unique_count(recognition.estimate))
         self._notifier.changed()
 
@@ -141,6 +144,7 @@ class HubService:
             "observations": counts.observations,
             "identities": counts.identities,
             "identities_on_several_cameras": sum(len(person.cameras) > 1 for person in people),
+            "unique_estimate": dataclasses.asdict(self._estimate),
             "items_stored": dict(self._recogniser.stored),
             "items_repeated": self._recogniser.duplicates,
             "refusals": dict(self._recogniser.refusals),

@@ -17,7 +17,7 @@ from litestar import Litestar, Request, Response, Router, static_files
 from litestar.connection import ASGIConnection
 from litestar.datastructures import CacheControlHeader, MutableScopeHeaders, State
 from litestar.di import Provide
-from litestar.exceptions import HTTPException, InternalServerException, responses
+from litestar.exceptions import HTTPException, InternalServerException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -85,7 +85,7 @@ def create_web_app(
     Close the notifier before stopping the web server: open streams end then. `not_ready` gives the reasons why
     the hub cannot do its work, none when it can.
     """
-    templates = Templates(settings.web_dir, site_name=settings.site_name, time_zone=settings.time_zone)
+    templates = Templates(settings.web_dir, site_name=settings.site_name, time_zone=settings.time_zone, clock=clock)
     feed = LiveFeed(site=site, picture=LivePicture(templates), notifier=notifier, clock=clock)
     metrics.registry.register(SiteCollector(site=site, store=store, feed_counts=feed.counts, clock=clock))
     parts = {
@@ -108,6 +108,7 @@ def create_web_app(
         ),
         lifespan=[_following(feed)],
         cors_config=None,
+        logging_config=None,
         debug=False,
     )
 
@@ -162,8 +163,8 @@ def _failure(request: Request[Any, Any, Any], error: Exception) -> Response[Any]
 def _refusal(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """The one place where an error becomes a response: a page for people, JSON for programs."""
     if "text/html" not in request.headers.get("accept", ""):
-        refusal: Response[Any] = responses.create_exception_response(request, error)
-        return refusal
+        body = {"status_code": error.status_code, "detail": error.detail, "extra": error.extra}
+        return Response(body, status_code=error.status_code, headers=error.headers)
     templates: Templates = request.app.state.templates
     title, advice = REFUSALS.get(error.status_code, REFUSALS[500])
     return Response(

@@ -204,7 +204,7 @@ class IngestSession:
             case Goodbye():
                 self.state = IngestState.CLOSED
                 return NodeLeft(message.reason, message.finished)
-            case Hello():
+            case _:  # a second hello
                 raise OutOfTurn("Hello", self.state.value)
 
     def _item(self, item: Item, *, now_s: float) -> ItemArrived:

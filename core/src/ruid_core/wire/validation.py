@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 from ruid_core.wire.errors import InvalidContent
-from ruid_core.wire.messages import Content, CoverageGap, Dropped, Health, Hello, Live, Tracklet
+from ruid_core.wire.messages import Content, CoverageGap, Health, Hello, Live, Tracklet
 
 MAX_NAME_CHARS = 100
 MAX_CAMERAS_PER_NODE = 16
@@ -42,7 +42,7 @@ def check_content(content: Content, hello: Hello, *, now_s: float, future_s: flo
             _check_camera(content.camera_id, hello)
             _check_span(content.from_s, content.to_s)
             latest_s = content.to_s
-        case Dropped():
+        case _:  # a Dropped record
             _require(content.first_seq <= content.last_seq, "dropped_range", "the dropped range is reversed")
             latest_s = now_s
     _require(latest_s <= now_s + future_s, "time_in_future", "the time stamp is more than an hour ahead of the hub")

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class StageTimes:
             self._windows.setdefault(stage, deque(maxlen=_WINDOW)).append(duration_ms)
 
     @contextmanager
-    def measure(self, stage: str) -> Iterator[None]:
+    def measure(self, stage: str) -> Generator[None]:
         """Time what happens inside."""
         started_s = time.perf_counter()
         yield

@@ -1,6 +1,7 @@
 """Renders templates and their blocks."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -42,10 +43,11 @@ class ErrorPage:
 class Templates:
     """The page templates of one hub; texts for people use `time_zone`."""
 
-    def __init__(self, web_dir: Path, *, site_name: str, time_zone: tzinfo) -> None:
+    def __init__(self, web_dir: Path, *, site_name: str, time_zone: tzinfo, clock: Callable[[], float]) -> None:
         self.site_name = site_name
         self.assets = _fingerprint(web_dir / "static")
         self._time_zone = time_zone
+        self._now_s = clock
         self._environment = Environment(
             loader=FileSystemLoader(web_dir / "templates"),
             autoescape=True,
@@ -100,8 +102,12 @@ class Templates:
         return "".join(self._live.blocks[name](self._live.new_context(context)))
 
     def _clock(self, at_s: float) -> str:
-        """Time of day on the site's clock."""
-        return datetime.fromtimestamp(at_s, self._time_zone).strftime("%H:%M:%S")
+        """Time of day on the site's clock, with the date where that is not today."""
+        moment = datetime.fromtimestamp(at_s, self._time_zone)
+        today = datetime.fromtimestamp(self._now_s(), self._time_zone).date()
+        if moment.date() == today:
+            return f"{moment:%H:%M:%S}"
+        return f"{moment.day} {moment:%b %H:%M}"
 
 
 def span(duration_s: float) -> str:

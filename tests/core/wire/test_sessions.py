@@ -1,0 +1,269 @@
+"""Both ends of the conversation, step by step."""
+
+import pytest
+
+from core.wire.builders import NOW_S, health, hello, live, tracklet
+from ruid_core.wire import messages as wm
+from ruid_core.wire.clock import ClockEstimator
+from ruid_core.wire.codec import decode_hub_message, encode
+from ruid_core.wire.errors import NewerProtocol, OutOfTurn, PeerError, SessionClosed, Undecodable
+from ruid_core.wire.ingest import (
+    MAX_REFUSALS,
+    HealthArrived,
+    IngestSession,
+    IngestState,
+    ItemArrived,
+    LiveArrived,
+    MessageRefused,
+    NodeArrived,
+    NodeLeft,
+    OffsetKnown,
+)
+from ruid_core.wire.uplink import (
+    Acked,
+    HubLeft,
+    ItemKey,
+    RefusedByHub,
+    UplinkSession,
+    UplinkState,
+    Welcomed,
+)
+
+RESUME = ItemKey(3, 40)
+
+
+def running_pair() -> tuple[UplinkSession, IngestSession]:
+    uplink, ingest = UplinkSession(hello(), window=4), IngestSession()
+    (greeting,) = uplink.take_outgoing()
+    assert ingest.receive(greeting, now_s=NOW_S) == NodeArrived(hello())
+    ingest.welcome(hub_id="hub1", resume_after=RESUME, now_s=NOW_S)
+    (welcome,) = ingest.take_outgoing()
+    assert uplink.receive(welcome, now_s=NOW_S) == Welcomed("hub1", RESUME)
+    return uplink, ingest
+
+
+def running_ingest() -> IngestSession:
+    return running_pair()[1]
+
+
+def item(seq: int, content: wm.Content | None = None, *, boot_epoch: int = 3) -> wm.Item:
+    return wm.Item(boot_epoch, seq, content or tracklet())
+
+
+def say(ingest: IngestSession, message: wm.NodeMessage) -> object:
+    return ingest.receive(encode(message), now_s=NOW_S)
+
+
+def test_items_go_up_and_acknowledgements_come_down() -> None:
+    uplink, ingest = running_pair()
+    uplink.send_item(item(41))
+    uplink.send_item(item(42))
+    assert uplink.room == 2
+    events = [ingest.receive(frame, now_s=NOW_S) for frame in uplink.take_outgoing()]
+    assert events == [ItemArrived(ItemKey(3, 41), tracklet()), ItemArrived(ItemKey(3, 42), tracklet())]
+    ingest.acknowledge(ItemKey(3, 42))
+    (ack,) = ingest.take_outgoing()
+    assert uplink.receive(ack, now_s=NOW_S) == Acked(ItemKey(3, 42))
+    assert uplink.room == 4
+
+
+def test_no_more_than_the_window_is_on_its_way() -> None:
+    uplink, _ = running_pair()
+    for seq in range(41, 45):
+        uplink.send_item(item(seq))
+    assert uplink.room == 0
+    with pytest.raises(SessionClosed):
+        uplink.send_item(item(45))
+
+
+def test_nothing_is_sent_before_the_welcome() -> None:
+    uplink = UplinkSession(hello())
+    uplink.take_outgoing()
+    assert uplink.room == 0
+    assert not uplink.send(live())
+    uplink.probe_clock(now_s=NOW_S)
+    assert uplink.take_outgoing() == []
+
+
+def test_live_and_health_arrive() -> None:
+    uplink, ingest = running_pair()
+    assert uplink.send(live())
+    assert uplink.send(health())
+    arrived = [ingest.receive(frame, now_s=NOW_S) for frame in uplink.take_outgoing()]
+    assert arrived == [LiveArrived(live()), HealthArrived(health())]
+
+
+def test_the_clocks_learn_how_far_they_are_apart() -> None:
+    uplink, ingest = running_pair()
+    uplink.probe_clock(now_s=NOW_S)
+    (probe,) = uplink.take_outgoing()
+    assert ingest.receive(probe, now_s=NOW_S + 100.05) is None
+    (reply,) = ingest.take_outgoing()
+    assert uplink.receive(reply, now_s=NOW_S + 0.1) is None
+    best = uplink.clock.best
+    assert best is not None
+    assert best.offset_s == pytest.approx(100, abs=1e-6)
+    assert best.error_s == pytest.approx(0.05, abs=1e-6)
+    uplink.probe_clock(now_s=NOW_S + 1)
+    (probe,) = uplink.take_outgoing()
+    assert ingest.receive(probe, now_s=NOW_S + 101) == OffsetKnown(best.offset_s, best.error_s)
+
+
+def test_a_reply_that_was_held_up_is_not_believed() -> None:
+    clock = ClockEstimator()
+    assert clock.best is None
+    clock.learn(sent_at_s=10, hub_at_s=110, returned_at_s=10.2)
+    clock.learn(sent_at_s=20, hub_at_s=125, returned_at_s=30)
+    clock.learn(sent_at_s=40, hub_at_s=125, returned_at_s=39)
+    assert clock.best is not None
+    assert clock.best.offset_s == pytest.approx(99.9)
+    assert clock.best.error_s == pytest.approx(0.1)
+
+
+def test_both_sides_can_say_goodbye() -> None:
+    uplink, ingest = running_pair()
+    uplink.leave(reason="finished", finished=True)
+    (bye,) = uplink.take_outgoing()
+    assert ingest.receive(bye, now_s=NOW_S) == NodeLeft("finished", True)
+    assert uplink.state is UplinkState.CLOSED
+    uplink, ingest = running_pair()
+    ingest.leave(reason="the hub stops")
+    ingest.leave(reason="again")
+    (bye,) = ingest.take_outgoing()
+    assert uplink.receive(bye, now_s=NOW_S) == HubLeft("the hub stops")
+    with pytest.raises(SessionClosed):
+        uplink.receive(bye, now_s=NOW_S)
+    with pytest.raises(SessionClosed):
+        ingest.receive(bye, now_s=NOW_S)
+    ingest.acknowledge(ItemKey(3, 41))
+    assert ingest.take_outgoing() == []
+
+
+def test_leaving_before_the_welcome_says_nothing() -> None:
+    uplink = UplinkSession(hello())
+    uplink.take_outgoing()
+    uplink.leave(reason="stopped")
+    assert uplink.take_outgoing() == []
+
+
+def test_a_refusal_that_is_not_fatal_changes_nothing() -> None:
+    uplink, ingest = running_pair()
+    ingest.refuse(code="box", text="no", fatal=False)
+    (refusal,) = ingest.take_outgoing()
+    assert uplink.receive(refusal, now_s=NOW_S) == RefusedByHub("box", "no", False)
+    assert uplink.state is UplinkState.RUNNING
+
+
+def test_a_newer_node_is_refused_with_both_versions() -> None:
+    ingest = IngestSession()
+    event = say(ingest, hello(protocol_major=2, protocol_minor=7))
+    text = "the node speaks protocol 2.7, this hub speaks 1.0: update the older of the two"
+    assert event == MessageRefused("protocol_version", text, True)
+    assert ingest.state is IngestState.CLOSED
+    uplink = UplinkSession(hello(protocol_major=2))
+    (refusal,) = ingest.take_outgoing()
+    assert uplink.receive(refusal, now_s=NOW_S) == RefusedByHub("protocol_version", text, True)
+    assert uplink.state is UplinkState.CLOSED
+
+
+def test_a_newer_minor_version_is_welcome() -> None:
+    assert isinstance(say(IngestSession(), hello(protocol_minor=99)), NodeArrived)
+
+
+@pytest.mark.parametrize("message", [wm.Ack(3, 1), wm.ClockReply(1, 2)])
+def test_the_hub_must_speak_in_turn_before_the_welcome(message: wm.HubMessage) -> None:
+    with pytest.raises(OutOfTurn, match="not allowed while the session is greeting"):
+        UplinkSession(hello()).receive(encode(message), now_s=NOW_S)
+
+
+def test_the_hub_must_speak_in_turn_after_the_welcome() -> None:
+    uplink, _ = running_pair()
+    with pytest.raises(OutOfTurn):
+        uplink.receive(encode(wm.Welcome(1, 0, "hub1", 0, 0, NOW_S)), now_s=NOW_S)
+    with pytest.raises(Undecodable):
+        uplink.receive(b"\x00", now_s=NOW_S)
+
+
+def test_a_node_that_does_not_introduce_itself_is_shown_out() -> None:
+    ingest = IngestSession()
+    assert not ingest.introduced
+    with pytest.raises(SessionClosed):
+        _ = ingest.hello
+    event = say(ingest, live())
+    assert isinstance(event, MessageRefused)
+    assert (event.code, event.fatal) == ("out_of_turn", True)
+
+
+def test_a_welcome_needs_an_introduction() -> None:
+    with pytest.raises(SessionClosed):
+        IngestSession().welcome(hub_id="hub1", resume_after=RESUME, now_s=NOW_S)
+
+
+def test_a_second_hello_is_refused_and_the_session_goes_on() -> None:
+    ingest = running_ingest()
+    assert ingest.introduced
+    event = say(ingest, hello())
+    assert isinstance(event, MessageRefused)
+    assert not event.fatal
+
+
+def test_a_bad_item_keeps_its_place_as_a_dropped_record() -> None:
+    ingest = running_ingest()
+    event = say(ingest, item(41, tracklet(box_rel=(0.5, 0, 0.1, 1))))
+    assert event == ItemArrived(ItemKey(3, 41), wm.Dropped("refused_box", 41, 41, 1))
+    (refusal,) = ingest.take_outgoing()
+    assert decode_hub_message(refusal) == wm.Refused("box", "item 3/41: the box does not lie in the picture", False)
+
+
+def test_a_bad_live_message_is_refused_by_name() -> None:
+    event = say(running_ingest(), live(camera_id="cam9"))
+    assert isinstance(event, MessageRefused)
+    assert (event.code, event.fatal) == ("unknown_camera", False)
+
+
+def test_repeated_abuse_closes_the_session() -> None:
+    ingest = running_ingest()
+    events = [ingest.receive(b"\xc1", now_s=NOW_S) for _ in range(MAX_REFUSALS)]
+    assert [event.fatal for event in events if isinstance(event, MessageRefused)] == [False] * (MAX_REFUSALS - 1) + [
+        True
+    ]
+    assert ingest.state is IngestState.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("first", "missing"),
+    [
+        (item(41), 0),
+        (item(44), 3),
+        (item(40), 0),
+        (item(1, boot_epoch=4), 0),
+        (item(3, boot_epoch=4), 2),
+        (item(45, wm.Dropped("spool_full", 41, 45, 5)), 0),
+        (item(45, wm.Dropped("spool_full", 43, 45, 3)), 2),
+    ],
+)
+def test_items_that_never_came_are_noticed(first: wm.Item, missing: int) -> None:
+    event = say(running_ingest(), first)
+    assert isinstance(event, ItemArrived)
+    assert event.missing == missing
+
+
+def test_nothing_is_missing_from_a_node_that_this_hub_never_met() -> None:
+    ingest = IngestSession()
+    say(ingest, hello())
+    ingest.welcome(hub_id="hub1", resume_after=ItemKey(0, 0), now_s=NOW_S)
+    event = say(ingest, item(17))
+    assert isinstance(event, ItemArrived)
+    assert event.missing == 0
+
+
+def test_an_acknowledgement_before_the_welcome_says_nothing() -> None:
+    ingest = IngestSession()
+    ingest.acknowledge(RESUME)
+    ingest.leave(reason="the hub stops")
+    assert ingest.take_outgoing() == []
+
+
+def test_errors_say_what_is_wrong() -> None:
+    assert issubclass(NewerProtocol, PeerError)
+    assert str(OutOfTurn("Live", "waiting for hello")) == "'Live' is not allowed while the session is waiting for hello"

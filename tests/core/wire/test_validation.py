@@ -1,0 +1,117 @@
+"""What cannot be true is refused by name."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from core.wire.builders import CAMERA, NOW_S, health, hello, live, tracklet
+from ruid_core.wire import messages as wm
+from ruid_core.wire.errors import InvalidContent
+from ruid_core.wire.validation import check_content, check_health, check_hello, check_live
+from strategies import boxes_rel
+
+NAN = float("nan")
+
+
+def refusal(check: Any, *arguments: Any, **options: Any) -> str:
+    with pytest.raises(InvalidContent) as refused:
+        check(*arguments, **options)
+    assert str(refused.value)
+    return refused.value.code
+
+
+def test_what_is_true_is_accepted() -> None:
+    check_hello(hello())
+    check_content(tracklet(), hello(), now_s=NOW_S)
+    check_content(tracklet(embeddings=b"", qualities=(), final=True), hello(), now_s=NOW_S)
+    check_content(wm.CoverageGap("cam0", NOW_S - 5, NOW_S, "camera lost"), hello(), now_s=NOW_S)
+    check_content(wm.Dropped("spool_full", 1, 9, 9), hello(), now_s=NOW_S)
+    check_live(live(), hello())
+    check_health(health(), hello())
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"node_id": ""}, "name_length"),
+        ({"node_name": "x" * 101}, "name_length"),
+        ({"node_name": "a\nb"}, "name_characters"),
+        ({"cameras": (CAMERA, CAMERA)}, "camera_twice"),
+        ({"cameras": tuple(wm.CameraInfo(f"cam{n}", "", 1, 1) for n in range(17))}, "camera_count"),
+        ({"embedding_dim": 0}, "embedding_dim"),
+        ({"embedding_dim": 4096}, "embedding_dim"),
+        ({"boot_epoch": -1}, "boot_epoch"),
+    ],
+)
+def test_an_introduction_that_cannot_be(changes: dict[str, Any], code: str) -> None:
+    assert refusal(check_hello, hello(**changes)) == code
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"camera_id": "cam9"}, "unknown_camera"),
+        ({"track_id": -1}, "track_id"),
+        ({"part": -1}, "part"),
+        ({"frames": -1}, "part"),
+        ({"started_at_s": NOW_S}, "time_reversed"),
+        ({"started_at_s": NAN}, "time_too_early"),
+        ({"grabbed_at_s": 0.0}, "time_too_early"),
+        ({"ended_at_s": NOW_S + 7200}, "time_in_future"),
+        ({"box_rel": (0.0, 0.0, 1.2, 1.0)}, "box"),
+        ({"box_rel": (NAN, 0.0, 1.0, 1.0)}, "box"),
+        ({"qualities": (1.5,)}, "quality"),
+        ({"qualities": (0.5,) * 17}, "prototype_count"),
+        ({"qualities": (0.5, 0.5)}, "embedding_size"),
+        ({"embedding_model_id": "reid-2"}, "embedding_model"),
+        ({"thumbnail_jpeg": b"x" * 40_000}, "thumbnail_size"),
+    ],
+)
+def test_a_tracklet_that_cannot_be(changes: dict[str, Any], code: str) -> None:
+    assert refusal(check_content, tracklet(**changes), hello(), now_s=NOW_S) == code
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (wm.CoverageGap("cam9", NOW_S - 5, NOW_S, ""), "unknown_camera"),
+        (wm.CoverageGap("cam0", NOW_S, NOW_S - 5, ""), "time_reversed"),
+        (wm.CoverageGap("cam0", NOW_S, NOW_S + 7200, ""), "time_in_future"),
+        (wm.Dropped("spool_full", 9, 1, 9), "dropped_range"),
+    ],
+)
+def test_another_content_that_cannot_be(content: wm.Content, code: str) -> None:
+    assert refusal(check_content, content, hello(), now_s=NOW_S) == code
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"camera_id": "cam9"}, "unknown_camera"),
+        ({"captured_at_s": 3.0}, "time_too_early"),
+        ({"tracks": live().tracks * 501}, "track_count"),
+        ({"tracks": (wm.LiveTrack(1, (0, 0, 1, 1), 2.0, NOW_S),)}, "confidence"),
+        ({"tracks": (wm.LiveTrack(1, (0, 1, 1, 0), 0.5, NOW_S),)}, "box"),
+    ],
+)
+def test_a_live_state_that_cannot_be(changes: dict[str, Any], code: str) -> None:
+    assert refusal(check_live, live(**changes), hello()) == code
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"cpu_percent": NAN}, "not_finite"),
+        ({"counters": {str(n): n for n in range(201)}}, "counters"),
+        ({"cameras": (wm.CameraHealth("cam9", True, 1, 1, 1, 1, 1, {}, ()),)}, "unknown_camera"),
+        ({"cameras": (wm.CameraHealth("cam0", True, 1, 1, 1, 1, 1, {str(n): n for n in range(201)}, ()),)}, "counters"),
+    ],
+)
+def test_a_health_message_that_cannot_be(changes: dict[str, Any], code: str) -> None:
+    assert refusal(check_health, health(**changes), hello()) == code
+
+
+@given(boxes_rel())
+def test_every_box_inside_the_picture_is_accepted(box_rel: wm.Box) -> None:
+    check_content(tracklet(box_rel=box_rel), hello(), now_s=NOW_S)
