@@ -104,7 +104,7 @@ def _decode_distances(
     grid = make_grid(size, strides_px)
     strides = grid.strides_px[cells, None]
     points = grid.corners_px[cells] + point * strides
-    logits = boxes[cells].reshape(len(cells), 4, -1)
+    logits = boxes[cells].reshape(len(cells), 4, boxes.shape[1] // 4)
     weights = np.exp(logits - logits.max(axis=2, keepdims=True))
     expected_bins = weights @ np.arange(logits.shape[2], dtype=np.float32) / weights.sum(axis=2)
     distances = expected_bins * strides

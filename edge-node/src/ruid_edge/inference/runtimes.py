@@ -122,7 +122,7 @@ RUNTIMES = tuple(_OPENERS)
 
 def _open_session(path: Path, options: Any) -> Any:
     try:
-        return cast("Any", _ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]))
+        return _ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no public base
         raise NotAModelError(str(path), str(error).splitlines()[0]) from error
 
