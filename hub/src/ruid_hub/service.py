@@ -95,8 +95,10 @@ class HubService:
             self._site.track_ended(observation.track)
         if assignment is None:
             return
-        latency_s = at_s - observation.grabbed_at_s
-        self._latencies_s.append(latency_s)
+        # A last part leaves when the track is given up, a while after its last frame: that says nothing of latency.
+        latency_s = None if observation.final else at_s - observation.grabbed_at_s
+        if latency_s is not None:
+            self._latencies_s.append(latency_s)
         self._site.assigned(
             observation.track,
             assignment,

@@ -60,12 +60,16 @@ class CameraTally:
         with self._lock:
             self._drops[reason] = self._drops.get(reason, 0) + 1
 
-    def worked(self, *, at_s: float, detections: int, tracklets: int) -> None:
+    def worked(self, *, at_s: float, detections: int) -> None:
         """A frame went through the pipeline."""
         with self._lock:
             self._worked_at_s.append(at_s)
             self._frames += 1
             self._detections += detections
+
+    def recorded(self, tracklets: int) -> None:
+        """Tracklets were made."""
+        with self._lock:
             self._tracklets += tracklets
 
     def counts(self, *, now_s: float) -> CameraCounts:

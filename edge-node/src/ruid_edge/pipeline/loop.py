@@ -48,22 +48,16 @@ class InferenceLoop:
         """Ask the thread to end once no frame waits; it ends every track on its way out."""
         self._draining.set()
 
-    @property
-    def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
-
-    def join(self, *, timeout_s: float) -> bool:
-        """Wait for the thread; return whether it has ended."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+    def join(self) -> None:
+        """Wait for the thread."""
+        self._thread.join()
 
     def _run(self) -> None:
         try:
             self._work()
             for camera_id, pipeline in self._pipelines.items():
                 self._events.finished(camera_id, pipeline.finish())
-        except BaseException as error:  # noqa: BLE001 - the node must hear of anything that ends this thread
+        except BaseException as error:  # the node must hear of anything that ends this thread
             self._events.failed(error)
 
     def _work(self) -> None:

@@ -22,7 +22,9 @@ from ruid_core.wire.uplink import ItemKey
 from ruid_edge.errors import SpoolUnusable
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS node (one INTEGER PRIMARY KEY CHECK (one = 1), node_id TEXT NOT NULL, boot_epoch INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS node (
+  one INTEGER PRIMARY KEY CHECK (one = 1), node_id TEXT NOT NULL, boot_epoch INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS items (
   boot_epoch INTEGER NOT NULL, seq INTEGER NOT NULL, content BLOB NOT NULL, PRIMARY KEY (boot_epoch, seq)
 ) WITHOUT ROWID;
@@ -90,7 +92,8 @@ class Spool:
     def after(self, key: ItemKey, *, limit: int) -> list[Item]:
         """Return at most `limit` items that follow `key`, in order."""
         rows = self._connection.execute(
-            "SELECT boot_epoch, seq, content FROM items WHERE (boot_epoch, seq) > (?, ?) ORDER BY boot_epoch, seq LIMIT ?",
+            "SELECT boot_epoch, seq, content FROM items WHERE (boot_epoch, seq) > (?, ?) "
+            "ORDER BY boot_epoch, seq LIMIT ?",
             (*key, limit),
         )
         return [Item(boot_epoch, seq, decode_content(content)) for boot_epoch, seq, content in rows]

@@ -2,9 +2,10 @@
 
 from typing import Annotated, TypeVar
 
-from litestar.params import Dependency
+from litestar.di import Dependency
+from litestar.params import SkipValidationMarker
 
 Part = TypeVar("Part")
 
-Given = Annotated[Part, Dependency(skip_validation=True)]
+Given = Annotated[Part, Dependency(), SkipValidationMarker()]
 """`site: Given[Site]`: comes from the application, never from the request."""
