@@ -3,8 +3,6 @@
 The script runs for real, in a small checkout with stand-ins for Python, Node and npm, so that nothing is downloaded.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
@@ -13,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tooling import REPOSITORY as ROOT
+from tooling import require_tool
 
 # Answers what the script asks of a Python; CALLS gets one line for each installation.
 FAKE_PYTHON = """#!/bin/sh
@@ -391,11 +390,7 @@ def test_a_start_that_is_stopped_gives_its_lock_back_and_the_next_one_starts_ove
 
 
 def test_the_script_is_clean_to_shellcheck() -> None:
-    shellcheck = shutil.which("shellcheck")
-    if shellcheck is None:
-        if os.environ.get("RUID_REQUIRE_ALL") == "1":
-            pytest.fail("shellcheck is not installed, and RUID_REQUIRE_ALL=1")
-        pytest.skip("shellcheck is not installed")
+    shellcheck = require_tool("shellcheck")
     checked = subprocess.run(
         [shellcheck, ROOT / "ruid", ROOT / ".ci" / "run"], capture_output=True, text=True, check=False
     )

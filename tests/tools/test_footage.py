@@ -1,9 +1,6 @@
 """The demo clips are what their provenance note says, and the tool that cut them says what is wrong."""
 
-from __future__ import annotations
-
 import os
-import shutil
 from pathlib import Path
 
 import cv2
@@ -27,6 +24,7 @@ from ruid_tools.footage import (
     cut_view,
     sha256_of,
 )
+from tooling import require_file, require_tool
 
 CLIPS = [CLIPS_DIR / f"{view.name}.mp4" for view in VIEWS]
 
@@ -54,22 +52,22 @@ def test_the_views_do_not_overlap_and_lie_inside_the_recording() -> None:
 
 
 def test_cutting_keeps_every_frame_of_the_part_that_a_view_names(tmp_path: Path) -> None:
-    need_program("ffmpeg")
+    require_tool("ffmpeg")
     sliver = View(name="sliver", left_px=100, width_px=16)
     clip = cut_view(CLIPS[0], sliver, folder=tmp_path)
     assert clip_facts(clip) == ClipFacts(frames=795, width_px=16, height_px=576, fps=10.0)
 
 
 def test_the_packaged_recording_can_be_cut_again(tmp_path: Path) -> None:
-    need_program("ffmpeg")
-    need_recording()
+    require_tool("ffmpeg")
+    require_file(DEBIAN_SOURCE, hint="apt install opencv-doc")
     slivers = tuple(View(name=view.name, left_px=view.left_px, width_px=16) for view in VIEWS)
     assert [clip.name for clip in cut_demo_clips(folder=tmp_path, views=slivers)] == ["west.mp4", "east.mp4"]
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
 def test_a_shipped_clip_shows_its_own_columns_of_the_recording(view: View) -> None:
-    need_recording()
+    require_file(DEBIAN_SOURCE, hint="apt install opencv-doc")
     columns = slice(view.left_px, view.left_px + view.width_px)
     of_recording = first_frame(DEBIAN_SOURCE)[:, columns].astype(np.float64)
     of_clip = first_frame(CLIPS_DIR / f"{view.name}.mp4").astype(np.float64)
@@ -117,20 +115,3 @@ def first_frame(path: Path) -> NDArray[np.uint8]:
     capture.release()
     assert decoded
     return frame.astype(np.uint8)
-
-
-def need_program(name: str) -> None:
-    if shutil.which(name) is None:
-        absent(f"{name} is not installed")
-
-
-def need_recording() -> None:
-    if not DEBIAN_SOURCE.is_file():
-        absent("opencv-doc is not installed")
-
-
-def absent(what: str) -> None:
-    """Skips, or fails where everything must be there (`RUID_REQUIRE_ALL=1`)."""
-    if os.environ.get("RUID_REQUIRE_ALL") == "1":
-        pytest.fail(f"{what}, and RUID_REQUIRE_ALL=1")
-    pytest.skip(what)

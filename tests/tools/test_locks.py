@@ -1,7 +1,5 @@
 """The lock files are complete, hashed and agree, and the command that writes them says what is wrong."""
 
-from __future__ import annotations
-
 import itertools
 import re
 import tomllib

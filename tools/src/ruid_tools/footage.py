@@ -3,15 +3,13 @@
 The recording is `vtest.avi` of OpenCV's samples (PETS 2009, S2.L1, view 1). Its left and right parts, with a gap
 between them that neither shows, are two views of one place: people walk out of one and into the other.
 
-    FootageError
+    FootageError (a ToolError)
     ├── SourceMissing      no recording at the given path
     ├── SourceUnexpected   a recording, but another one
     ├── EncoderMissing     no ffmpeg with libx264 on PATH
     ├── EncodingFailed     ffmpeg said no
     └── ClipUnreadable     a file that OpenCV cannot open
 """
-
-from __future__ import annotations
 
 import hashlib
 import shutil
@@ -21,13 +19,16 @@ from pathlib import Path
 from typing import Final
 
 import cv2
+from rich.console import Console
+
+from ruid_tools.errors import ToolError
 
 CLIPS_DIR: Final = Path(__file__).parent / "demo" / "clips"
 DEBIAN_SOURCE: Final = Path("/usr/share/doc/opencv-doc/examples/data/vtest.avi")
 SOURCE_SHA256: Final = "45cddc9490be69345cbdab64ca583be65987e864ca408038e648db99e10516cf"
 
 
-class FootageError(Exception):
+class FootageError(ToolError):
     """The demo footage could not be cut or read."""
 
 
@@ -105,6 +106,14 @@ _ENCODING: Final = (
     *("-pix_fmt", "yuv420p", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-map_metadata", "-1"),
     *("-movflags", "+faststart"),
 )
+
+
+def footage(*, source: Path = DEBIAN_SOURCE, folder: Path = CLIPS_DIR) -> None:
+    """Cut the recording into the demo's clips and print what they hold."""
+    for clip in cut_demo_clips(source, folder=folder):
+        facts = clip_facts(clip)
+        size = f"{facts.width_px}×{facts.height_px}, {facts.frames} frames, {clip.stat().st_size:,} bytes"
+        Console().print(f"{clip}: {size}, SHA-256 {sha256_of(clip)}", highlight=False, soft_wrap=True)
 
 
 def cut_demo_clips(

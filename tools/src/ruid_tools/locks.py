@@ -10,18 +10,20 @@ Every lock file is constrained by the ones before it, so that one version of a l
 The files name no package index: pip takes the packages from wherever it is set up to, and the hashes say whether
 they are the right ones.
 
-    LockError
+    LockError (a ToolError)
     ├── CompilerMissing   no uv on PATH
     └── CompilerFailed    uv found no set of versions, or no index
 """
-
-from __future__ import annotations
 
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from rich.console import Console
+
+from ruid_tools.errors import ToolError
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 LOCKS_DIR: Final = Path("requirements")
@@ -33,7 +35,7 @@ _OWN_PACKAGES: Final = ("ruid-core", "ruid-edge", "ruid-hub", "ruid-tools")
 _LEFT_OUT: Final = (*_OWN_PACKAGES, "opencv-python")
 
 
-class LockError(Exception):
+class LockError(ToolError):
     """The lock files could not be written; those already there are unchanged or complete."""
 
 
@@ -77,6 +79,12 @@ LOCKS: Final = (
 )
 
 
+def lock(*, upgrade: bool = False) -> None:
+    """Write the hashed lock files anew; versions that still fit stay, unless --upgrade is given."""
+    for path in write_locks(upgrade=upgrade):
+        Console().print(f"wrote {path.relative_to(ROOT)}", highlight=False)
+
+
 def write_locks(*, upgrade: bool = False, root: Path = ROOT) -> tuple[Path, ...]:
     """Writes every lock file and returns their paths. Pins that still fit are kept unless `upgrade` is set.
 
@@ -85,31 +93,31 @@ def write_locks(*, upgrade: bool = False, root: Path = ROOT) -> tuple[Path, ...]
     uv = shutil.which("uv")
     if uv is None:
         raise CompilerMissing
-    for lock in LOCKS:
-        _compile(uv, lock, upgrade=upgrade, root=root)
-    return tuple(root / lock.path for lock in LOCKS)
+    for each in LOCKS:
+        _compile(uv, each, upgrade=upgrade, root=root)
+    return tuple(root / each.path for each in LOCKS)
 
 
-def compile_arguments(lock: Lock, *, upgrade: bool) -> list[str]:
-    """uv's arguments for one lock; uv runs in the repository's root and reads `lock.requirement` from its input."""
+def compile_arguments(target: Lock, *, upgrade: bool) -> list[str]:
+    """uv's arguments for one lock; uv runs in the repository's root and reads `target.requirement` from its input."""
     arguments = ["pip", "compile", "--quiet", "--universal", "--python-version", OLDEST_PYTHON]
     arguments += ["--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate"]
     for package in _LEFT_OUT:
         arguments += ["--no-emit-package", package]
-    if lock.extra is not None:
-        arguments += ["--extra", lock.extra]
-    if lock.constrained_by is not None:
-        arguments += ["--constraint", str(LOCKS_DIR / f"{lock.constrained_by}.txt")]
+    if target.extra is not None:
+        arguments += ["--extra", target.extra]
+    if target.constrained_by is not None:
+        arguments += ["--constraint", str(LOCKS_DIR / f"{target.constrained_by}.txt")]
     if upgrade:
         arguments.append("--upgrade")
-    sources = ["-"] if lock.requirement is not None else [f"{project}/pyproject.toml" for project in lock.projects]
-    return [*arguments, "--output-file", str(lock.path), *sources]
+    sources = ["-"] if target.requirement is not None else [f"{project}/pyproject.toml" for project in target.projects]
+    return [*arguments, "--output-file", str(target.path), *sources]
 
 
-def _compile(uv: str, lock: Lock, *, upgrade: bool, root: Path) -> None:
-    command = [uv, *compile_arguments(lock, upgrade=upgrade)]
+def _compile(uv: str, target: Lock, *, upgrade: bool, root: Path) -> None:
+    command = [uv, *compile_arguments(target, upgrade=upgrade)]
     finished = subprocess.run(  # noqa: S603 - no shell, our own arguments
-        command, cwd=root, input=lock.requirement or "", capture_output=True, text=True, check=False
+        command, cwd=root, input=target.requirement or "", capture_output=True, text=True, check=False
     )
     if finished.returncode != 0:
-        raise CompilerFailed(lock.name, finished.stderr.strip())
+        raise CompilerFailed(target.name, finished.stderr.strip())
