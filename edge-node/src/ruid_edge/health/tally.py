@@ -31,8 +31,8 @@ class CameraTally:
         self._lock = threading.Lock()
         self._worked_at_s: deque[float] = deque(maxlen=_RATE_FRAMES)
         self._size_px = (0, 0)
-        self._capturing = False
-        self._trouble = "no frame yet"
+        self._capturing = True  # until it is known to be lost
+        self._trouble = ""
         self._last_frame_at_s = 0.0
         self._frames = self._detections = self._tracklets = 0
         self._drops: dict[str, int] = {}

@@ -2,28 +2,50 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ruid_core.geometry.boxes import to_relative
 from ruid_core.tracking import Track, Tracker
 from ruid_core.tracking.embedding_schedule import Candidate, EmbeddingSchedule
 from ruid_core.tracking.tracklets import Sample, Sighting, Tracklet, TrackletRecorder
-from ruid_core.vision import crop_quality
+from ruid_core.vision import Detections, crop_quality
 from ruid_edge.capture import Frame
 from ruid_edge.health.stages import StageTimes
-from ruid_edge.inference import Embedder, PersonDetector
 from ruid_edge.pipeline.thumbnails import ThumbnailPolicy, cut_crop
 
 Box = tuple[float, float, float, float]
+
+
+class Detector(Protocol):
+    """Finds people in a picture."""
+
+    def detect(self, picture_bgr: NDArray[np.uint8]) -> Detections:
+        """Return the people in an (H, W, 3) picture, in its pixels."""
+        ...
+
+
+class CropEmbedder(Protocol):
+    """Turns crops of a picture into unit vectors of `dim` values."""
+
+    @property
+    def dim(self) -> int:
+        """How many values an embedding has."""
+        ...
+
+    def embed(self, picture_bgr: NDArray[np.uint8], boxes_xyxy_px: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return (N, dim) unit rows for N boxes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
     """The models of one camera; the embedder may be shared between cameras of one thread."""
 
-    detector: PersonDetector
-    embedder: Embedder
+    detector: Detector
+    embedder: CropEmbedder
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,8 @@ class Spool:
         """Strip the pictures from the next few items; return False once every item was seen."""
         batch = self.after(self._stripped_through, limit=_BATCH)
         for item in batch:
+            if self._bytes <= self._max_bytes:
+                break
             if isinstance(item.content, Tracklet) and item.content.thumbnail_jpeg:
                 self._replace(item, msgspec.structs.replace(item.content, thumbnail_jpeg=b""))
                 self._dropped_thumbnails += 1

@@ -1,0 +1,99 @@
+"""One camera's chain on scripted detections."""
+
+from itertools import count
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fakes import FakeDetector, FakeEmbedder
+from ruid_edge.capture import Frame
+from ruid_edge.health.stages import StageTimes
+from ruid_edge.pipeline import CameraPipeline, FrameOutcome, Models, ThumbnailPolicy, encode_thumbnail
+
+RED_BOX = (100.0, 100.0, 160.0, 280.0)
+
+
+def picture() -> NDArray[np.uint8]:
+    scene = np.full((480, 640, 3), 90, np.uint8)
+    scene[100:280, 100:160] = (0, 0, 250)
+    return scene
+
+
+def play(
+    pipeline: CameraPipeline, frames: int, *, start: int = 0, scene: int = 1, fps: float = 10.0
+) -> list[FrameOutcome]:
+    return [
+        pipeline.take(Frame(picture(), 1000 + number / fps, 2000 + number / fps, scene))
+        for number in range(start, start + frames)
+    ]
+
+
+def make(
+    script: list[list[tuple[float, float, float, float]]], policy: ThumbnailPolicy = ThumbnailPolicy.ON
+) -> tuple[CameraPipeline, FakeEmbedder]:
+    embedder, numbers = FakeEmbedder(), count(1)
+    pipeline = CameraPipeline(
+        Models(FakeDetector(script), embedder),
+        next_track_id=lambda: next(numbers),
+        thumbnails=policy,
+        stages=StageTimes(),
+    )
+    return pipeline, embedder
+
+
+def test_somebody_who_stays_becomes_a_track_and_tracklets() -> None:
+    pipeline, embedder = make([[RED_BOX]] * 20)
+    outcomes = play(pipeline, 20)
+    parts = [tracklet for outcome in outcomes for tracklet in outcome.tracklets] + list(pipeline.finish())
+    assert {part.track_id for part in parts} == {parts[0].track_id}
+    assert parts[-1].final
+    first = parts[0]
+    assert first.embeddings[0].argmax() == 2
+    assert first.ended_at_s - 1000 <= 0.7
+    assert first.grabbed_at_s == pytest.approx(first.ended_at_s + 1000)
+    assert first.box_rel == pytest.approx((100 / 640, 100 / 480, 160 / 640, 280 / 480), abs=0.01)
+    assert [len(outcome.people) for outcome in outcomes[-5:]] == [1] * 5
+    assert embedder.crops < 8
+
+
+def test_an_empty_scene_costs_no_embedding() -> None:
+    pipeline, embedder = make([])
+    outcomes = play(pipeline, 10)
+    assert embedder.crops == 0
+    assert all(outcome.people == () and outcome.tracklets == () for outcome in outcomes)
+    assert pipeline.finish() == ()
+
+
+def test_a_cut_in_the_recording_ends_every_track() -> None:
+    pipeline, _ = make([[RED_BOX]] * 20)
+    play(pipeline, 10)
+    outcome = play(pipeline, 1, start=300, scene=2)[0]
+    assert [tracklet.final for tracklet in outcome.tracklets] == [True]
+
+
+@pytest.mark.parametrize(
+    ("policy", "pictures"), [(ThumbnailPolicy.OFF, False), (ThumbnailPolicy.ON, True), (ThumbnailPolicy.BLURRED, True)]
+)
+def test_pictures_leave_only_where_policy_lets_them(policy: ThumbnailPolicy, pictures: bool) -> None:
+    pipeline, _ = make([[RED_BOX]] * 20, policy)
+    parts = [tracklet for outcome in play(pipeline, 20) for tracklet in outcome.tracklets]
+    jpegs = [encode_thumbnail(part.crop_bgr) for part in parts]
+    assert all(bool(jpeg) is pictures for jpeg in jpegs)
+    assert all(len(jpeg) <= 8192 for jpeg in jpegs)
+
+
+def test_a_noisy_crop_is_squeezed_or_left_out() -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (128, 64, 3), np.uint8)
+    assert 0 < len(encode_thumbnail(noise)) <= 8192
+    large = np.random.default_rng(1).integers(0, 255, (512, 512, 3), np.uint8)
+    assert encode_thumbnail(large) == b""
+
+
+def test_a_blurred_picture_shows_nobody() -> None:
+    """Six by twelve blocks are left of a person: the finest detail is ten pixels wide."""
+    pipeline, _ = make([[RED_BOX]] * 20, ThumbnailPolicy.BLURRED)
+    part = next(tracklet for outcome in play(pipeline, 20) for tracklet in outcome.tracklets)
+    assert part.crop_bgr is not None
+    steps = np.abs(np.diff(part.crop_bgr.astype(int), axis=1)).max()
+    assert steps < 30

@@ -1,0 +1,143 @@
+"""What is in the spool stays there until the hub has it."""
+
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.wire.builders import tracklet
+from ruid_core.wire.messages import CoverageGap, Dropped, Item, Tracklet
+from ruid_core.wire.uplink import ItemKey
+from ruid_edge.errors import SpoolUnusable
+from ruid_edge.spool import Spool
+
+START = ItemKey(-1, -1)
+LARGE = 10**9
+
+
+def everything(spool: Spool) -> list[Item]:
+    return spool.after(START, limit=10_000)
+
+
+def test_items_come_back_in_order_until_they_are_discarded(tmp_path: Path) -> None:
+    spool = Spool.open(tmp_path, max_bytes=LARGE)
+    keys = spool.append([tracklet(track_id=number) for number in range(5)])
+    assert keys == tuple(ItemKey(spool.boot_epoch, seq) for seq in range(1, 6))
+    assert [item.seq for item in spool.after(keys[1], limit=2)] == [3, 4]
+    assert spool.discard_through(keys[2]) == 3
+    assert [item.seq for item in everything(spool)] == [4, 5]
+    assert (spool.state.items, spool.state.appended) == (2, 5)
+    spool.close()
+
+
+def test_what_was_not_acknowledged_is_there_after_a_restart(tmp_path: Path) -> None:
+    first = Spool.open(tmp_path, max_bytes=LARGE)
+    first.append([tracklet(track_id=1)])
+    node_id, boot_epoch = first.node_id, first.boot_epoch
+    first.close()
+    second = Spool.open(tmp_path, max_bytes=LARGE)
+    second.append([tracklet(track_id=2)])
+    assert (second.node_id, second.boot_epoch) == (node_id, boot_epoch + 1)
+    assert [(item.boot_epoch, item.seq) for item in everything(second)] == [(boot_epoch, 1), (boot_epoch + 1, 1)]
+    second.close()
+
+
+def test_what_append_returned_survives_being_killed(tmp_path: Path) -> None:
+    """A child appends and says so, item by item, until it is killed; all that it told of is there."""
+    child = (
+        "import sys, os; from pathlib import Path; from core.wire.builders import tracklet;"
+        "from ruid_edge.spool import Spool; spool = Spool.open(Path(sys.argv[1]), max_bytes=10**9)\n"
+        "while True: print(spool.append([tracklet()])[0].seq, flush=True)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", child, str(tmp_path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+    ) as process:
+        assert process.stdout is not None
+        told = [int(process.stdout.readline()) for _ in range(30)]
+        process.kill()
+    spool = Spool.open(tmp_path, max_bytes=LARGE)
+    stored = [item.seq for item in everything(spool)]
+    assert stored[: len(told)] == told
+    assert len(stored) <= len(told) + 1000
+    spool.close()
+
+
+def test_pictures_go_before_items(tmp_path: Path) -> None:
+    spool = Spool.open(tmp_path, max_bytes=30_000)
+    spool.append([tracklet(thumbnail_jpeg=b"x" * 1000) for _ in range(40)])
+    items = everything(spool)
+    assert len(items) == 40
+    assert spool.state.content_bytes <= 30_000
+    assert 0 < spool.state.dropped_thumbnails < 40
+    assert spool.state.dropped_items == 0
+    stripped = [isinstance(item.content, Tracklet) and not item.content.thumbnail_jpeg for item in items]
+    assert stripped == sorted(stripped, reverse=True)
+    spool.close()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=12), st.integers(1500, 6000))
+def test_a_full_spool_is_bounded_and_every_loss_is_on_record(batches: list[int], max_bytes: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for boot in range(2):
+            spool = Spool.open(Path(folder), max_bytes=max_bytes)
+            for batch in batches:
+                spool.append([tracklet(thumbnail_jpeg=b"") for _ in range(batch)])
+            items = everything(spool)
+            assert spool.state.items == len(items)
+            assert spool.state.content_bytes <= max_bytes or len(items) <= 2
+            for boot_epoch in {item.boot_epoch for item in items}:
+                assert accounted(item for item in items if item.boot_epoch == boot_epoch) == list(
+                    range(1, sum(batches) + 1)
+                )
+            assert boot or len({item.boot_epoch for item in items}) == 1
+            spool.close()
+
+
+def accounted(items: Iterable[Item]) -> list[int]:
+    """The sequence numbers that items stand for, those that were dropped included."""
+    numbers: list[int] = []
+    for item in items:
+        content = item.content
+        if isinstance(content, Dropped):
+            assert content.items == content.last_seq - content.first_seq + 1
+            numbers.extend(range(content.first_seq, content.last_seq + 1))
+        else:
+            numbers.append(item.seq)
+    return numbers
+
+
+def test_a_gap_is_as_durable_as_a_tracklet(tmp_path: Path) -> None:
+    spool = Spool.open(tmp_path, max_bytes=LARGE)
+    gap = CoverageGap("cam0", 1.6e9, 1.7e9, "unplugged")
+    spool.append([gap])
+    assert everything(spool)[0].content == gap
+    spool.close()
+
+
+def test_a_file_that_cannot_be_read_is_put_aside(tmp_path: Path) -> None:
+    (tmp_path / "spool.db").write_bytes(b"this is no database, but it is long enough to look at" * 20)
+    spool = Spool.open(tmp_path, max_bytes=LARGE)
+    assert spool.append([tracklet()])
+    assert list(tmp_path.glob("spool.unreadable-*.db"))
+    spool.close()
+
+
+def test_a_folder_that_cannot_be_used_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SpoolUnusable, match="RUID_STATE_DIR"):
+        Spool.open(tmp_path / "file", max_bytes=LARGE)
+
+
+def test_the_file_is_written_through(tmp_path: Path) -> None:
+    """Full synchronisation is what makes an acknowledged append survive a power cut."""
+    Spool.open(tmp_path, max_bytes=LARGE).close()
+    connection = sqlite3.connect(tmp_path / "spool.db")
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
