@@ -50,6 +50,9 @@
   main.addEventListener("htmx:error", lost);
   main.addEventListener("htmx:response:error", lost);
 
+  // A picture that has expired leaves the silhouette behind it.
+  main.addEventListener("error", (event) => event.target.closest("img")?.remove(), true);
+
   setInterval(() => {
     if (document.hidden) {
       heardAt = Date.now();

@@ -103,9 +103,7 @@ def create_web_app(
         before_send=[_secure],
         exception_handlers={HTTPException: _refusal, Exception: _failure},
         state=State({"templates": templates}),
-        openapi_config=OpenAPIConfig(
-            title="RuID hub", version="1", path="/api/v1", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
-        ),
+        openapi_config=_self_description(settings),
         lifespan=[_following(feed)],
         cors_config=None,
         logging_config=None,
@@ -130,6 +128,16 @@ def _guarded(settings: WebSettings) -> Router:
         "/",
         route_handlers=[live_page, live_stream, ApiController, metrics_text, thumbnail, static],
         guards=settings.guards,
+    )
+
+
+def _self_description(settings: WebSettings) -> OpenAPIConfig:
+    """The API's own document, behind the same guards."""
+    return OpenAPIConfig(
+        title="RuID hub",
+        version="1",
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        openapi_router=Router("/api/v1", route_handlers=[], guards=settings.guards),
     )
 
 

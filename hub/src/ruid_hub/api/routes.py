@@ -7,7 +7,7 @@ from typing import Annotated
 from litestar import Controller, MediaType, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.openapi import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
 from ruid_hub.api.given import Given
 from ruid_hub.integrations.metrics import CONTENT_TYPE, HubMetrics
@@ -68,7 +68,7 @@ def metrics_text(metrics: Given[HubMetrics]) -> Response[bytes]:
     responses={200: ResponseSpec(bytes, media_type="image/jpeg", description="The picture")},
 )
 def thumbnail(
-    observation_id: Annotated[int, Parameter(ge=1, le=2**63 - 1, description="Database id of the observation")],
+    observation_id: Annotated[int, PathParameter(ge=1, le=2**63 - 1, description="Database id of the observation")],
     store: Given[Store],
 ) -> Response[bytes]:
     """The small picture of an observation, for as long as it is kept."""

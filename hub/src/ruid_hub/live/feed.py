@@ -1,7 +1,7 @@
 """Paces the live picture and streams it to pages."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 from ruid_hub.live.notifier import ChangeNotifier
@@ -56,7 +56,7 @@ class LiveFeed:
             self.counts.updates += 1
             self._wake()
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes]:
         """Everything first, then what changed, and a pulse when nothing does."""
         self.counts.open_pages += 1
         try:

@@ -1,0 +1,202 @@
+"""The pages' templates against their documented contexts, and against hostile names."""
+
+from dataclasses import fields
+from datetime import UTC
+from html.parser import HTMLParser
+from zoneinfo import ZoneInfo
+
+import pytest
+from jinja2 import Environment, FileSystemLoader, meta
+
+from hub_fakes import NOON_S, WEB_DIR, health, hello, live, matched, track
+from ruid_hub.pages.rendering import CARDS_SHOWN, ErrorPage, LivePage, Templates, span
+from ruid_hub.site import Site, UniqueCount
+
+HOSTILE = """</h3><script>alert(1)</script><img src=x onerror=alert(2)>" onload='x' {{ 7*7 }} </template>\r\ndata: x"""
+
+
+@pytest.fixture
+def templates() -> Templates:
+    return Templates(WEB_DIR, site_name="Corner shop", time_zone=UTC, clock=lambda: NOON_S)
+
+
+@pytest.fixture
+def busy() -> Site:
+    site = Site()
+    site.node_connected(hello(cameras={"cam": "Entrance", "yard": "Yard", "new": "Stock room"}), NOON_S)
+    site.live("node-1", live(1, 2), NOON_S)
+    site.health("node-1", health(drops={"late": 3}), NOON_S)
+    site.live("node-1", live(camera_id="yard"), NOON_S - 30)
+    site.tick(NOON_S)
+    site.assigned(track(1), matched("ada"), at_s=NOON_S, latency_s=0.08, thumbnail_id=7)
+    site.assigned(track(9), matched("bob"), at_s=NOON_S - 60)
+    site.counted(UniqueCount(2, 2, 3))
+    return site
+
+
+class Elements(HTMLParser):
+    """Every element's attributes, and the text below each data-testid."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.attributes: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, str] = {}
+        self._open: list[str | None] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes.append((tag, dict(attrs)))
+        if tag not in ("img", "meta", "link"):
+            self._open.append(dict(attrs).get("data-testid"))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        for testid in self._open:
+            if testid:
+                self.texts[testid] = self.texts.get(testid, "") + " " + " ".join(data.split())
+
+    def text(self, testid: str) -> str:
+        return " ".join(self.texts[testid].split())
+
+
+class TestContexts:
+    def undeclared(self, name: str) -> set[str]:
+        environment = Environment(loader=FileSystemLoader(WEB_DIR / "templates"), autoescape=True)
+        environment.filters.update(dict.fromkeys(("element_id", "span", "clock"), str))
+        names: set[str] = set()
+        for part in ("layout.html", name):
+            source = (WEB_DIR / "templates" / part).read_text()
+            names |= meta.find_undeclared_variables(environment.parse(source))
+        return names
+
+    def test_the_live_page_uses_exactly_what_its_context_documents(self):
+        # `camera` and `person` belong to blocks that the stream renders alone; `cards_shown` is a constant.
+        used = self.undeclared("pages/live.html") - {"camera", "person", "cards_shown"}
+        assert used == {field.name for field in fields(LivePage)}
+
+    def test_the_error_page_uses_exactly_what_its_context_documents(self):
+        assert self.undeclared("pages/error.html") == {field.name for field in fields(ErrorPage)}
+
+
+class TestLivePage:
+    def test_the_numbers_carry_stable_names(self, templates: Templates, busy: Site):
+        page = Elements(templates.live_page(busy.view(NOON_S)))
+        assert page.text("people-now") == "2"
+        assert page.text("unique-people") == "2"
+        assert page.text("unique-interval") == "between 2 and 3"
+        assert page.text("cameras-up") == "1"
+        assert page.text("uncounted") == "without 1 camera that is down"
+
+    def test_each_camera_says_how_it_does(self, templates: Templates, busy: Site):
+        page = templates.live_page(busy.view(NOON_S))
+        entrance = Elements(templates.camera(busy.view(NOON_S).cameras[0]))
+        assert 'data-testid="camera-node-1/cam"' in page
+        assert entrance.text("camera-state") == "Up"
+        assert entrance.text("camera-people") == "2"
+        assert entrance.text("camera-fps") == "9.9 fps"
+        assert entrance.text("camera-frame-age") == "just now"
+        assert entrance.text("camera-latency") == "80 / 80 ms"
+        assert entrance.text("camera-drops") == "3 late 3"
+
+    def test_a_camera_that_is_down_shows_since_when_and_no_count(self, templates: Templates, busy: Site):
+        yard = Elements(templates.camera(busy.view(NOON_S).cameras[2]))
+        assert yard.text("camera-state") == "Down"
+        assert yard.text("camera-people") == "–"
+        assert yard.text("camera-away") == "Away since 14:12:50: no message"
+        assert yard.text("camera-frame-age") == "30 s ago"
+
+    def test_a_camera_that_is_back_says_how_long_it_was_away(self, templates: Templates, busy: Site):
+        busy.live("node-1", live(camera_id="yard"), NOON_S - 18)
+        yard = Elements(templates.camera(busy.view(NOON_S - 18).cameras[2]))
+        assert yard.text("camera-state") == "Up"
+        assert yard.text("camera-gap") == "Was away 12 s, 14:12:50–14:13:02 (no message)"
+
+    def test_a_camera_that_ended_is_not_an_alarm(self, templates: Templates, busy: Site):
+        busy.node_disconnected("node-1", NOON_S, "recording ended", finished=True)
+        ended = Elements(templates.camera(busy.view(NOON_S).cameras[0]))
+        assert ended.text("camera-state") == "Ended"
+        assert "camera-away" not in ended.texts
+
+    def test_cards_show_picture_place_and_presence(self, templates: Templates, busy: Site):
+        ada, bob = busy.view(NOON_S).people
+        here, gone = Elements(templates.person(ada)), Elements(templates.person(bob))
+        assert here.text("person-place") == "Here now Entrance"
+        assert gone.text("person-place") == "Last at Entrance"
+        [image] = [attributes for tag, attributes in here.attributes if tag == "img"]
+        assert image["src"] == "/thumbnails/7"
+        assert [tag for tag, _ in gone.attributes if tag == "img"] == []
+
+    def test_an_empty_hub_says_what_to_do(self, templates: Templates):
+        page = Elements(templates.live_page(Site().view(NOON_S)))
+        assert page.text("people-now") == "0"
+        assert page.text("no-cameras").startswith("No cameras yet.")
+        assert page.text("no-people").startswith("Nobody has been seen yet.")
+
+    def test_more_people_than_fit_are_counted(self, templates: Templates):
+        site = Site()
+        for number in range(CARDS_SHOWN + 7):
+            site.assigned(track(number), matched(f"p{number}"), at_s=NOON_S)
+        page = templates.live_page(site.view(NOON_S))
+        assert page.count('data-testid="person"') == CARDS_SHOWN
+        assert "and 7 more, seen earlier" in page
+
+    def test_times_are_the_sites_and_carry_the_date_when_it_is_not_today(self, busy: Site):
+        berlin = Templates(WEB_DIR, site_name="S", time_zone=ZoneInfo("Europe/Berlin"), clock=lambda: NOON_S + 86_400)
+        assert "Away since 21 Sep 16:12" in berlin.camera(busy.view(NOON_S).cameras[2])
+
+    def test_no_style_or_script_is_inline(self, templates: Templates, busy: Site):
+        for tag, attributes in Elements(templates.live_page(busy.view(NOON_S))).attributes:
+            assert tag != "style"
+            assert tag != "script" or attributes.get("src")
+            assert not {name for name in attributes if name == "style" or name.startswith("on")}
+
+
+class TestHostileNames:
+    def hostile_site(self) -> Site:
+        site = Site()
+        site.node_connected(hello(HOSTILE, cameras={HOSTILE: HOSTILE}), NOON_S)
+        site.live(HOSTILE, live(1, camera_id=HOSTILE), NOON_S - 20)
+        site.health(HOSTILE, health(HOSTILE, capturing=False, trouble=HOSTILE, drops={HOSTILE: 3}), NOON_S)
+        site.assigned(track(1, camera=f"{HOSTILE}/{HOSTILE}"), matched(HOSTILE), at_s=NOON_S)
+        site.tick(NOON_S)
+        return site
+
+    def test_names_are_text_everywhere(self):
+        templates = Templates(WEB_DIR, site_name=HOSTILE, time_zone=UTC, clock=lambda: NOON_S)
+        page = Elements(templates.live_page(self.hostile_site().view(NOON_S)))
+        calm = Templates(WEB_DIR, site_name="S", time_zone=UTC, clock=lambda: NOON_S)
+        usual = Site()
+        usual.node_connected(hello(), NOON_S)
+        usual.live("node-1", live(1), NOON_S - 20)
+        usual.health("node-1", health(capturing=False, trouble="x", drops={"x": 3}), NOON_S)
+        usual.assigned(track(1), matched("ada"), at_s=NOON_S)
+        tags = [tag for tag, _ in Elements(calm.live_page(usual.view(NOON_S))).attributes]
+        assert [tag for tag, _ in page.attributes] == tags
+        for _, attributes in page.attributes:
+            assert not {name for name in attributes if name.startswith("on")}
+        assert "{{ 7*7 }}" in page.text("person-place")
+
+    def test_the_error_page_escapes_too(self, templates: Templates):
+        page = templates.error_page(title=HOSTILE, advice=HOSTILE)
+        assert "<script>alert" not in page
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "text"),
+    [
+        (-1, "0 s"),
+        (0.4, "0 s"),
+        (12.3, "12 s"),
+        (59.6, "1 min"),
+        (200, "3 min 20 s"),
+        (3600, "1 h"),
+        (7500, "2 h 5 min"),
+        (100_000, "1 d 3 h"),
+        (90_000_000, "1041 d 16 h"),
+    ],
+)
+def test_spans_read_like_speech(duration_s: float, text: str):
+    assert span(duration_s) == text

@@ -1,0 +1,80 @@
+"""Biometric data goes after a day, counts stay, and everything goes in the end."""
+
+from pathlib import Path
+
+import pytest
+
+from hub_fakes import NOON_S, row
+from ruid_hub.observations import CoverageGap
+from ruid_hub.store import DroppedRow, Retention, Store, SweepOutcome, open_store
+from ruid_hub.store.rows import DAY_S
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    opened = open_store(tmp_path / "hub.db")
+    yield opened
+    opened.close()
+
+
+def test_embeddings_and_pictures_go_after_a_day_and_the_count_stays(store: Store):
+    old, new = store.commit([row(1, at_s=NOON_S), row(2, at_s=NOON_S + 3600)]).observation_ids
+    assert old is not None
+    assert new is not None
+    swept = store.sweep(NOON_S + DAY_S + 1)
+    assert (swept.embeddings, swept.thumbnails, swept.observations) == (1, 1, 0)
+    assert store.thumbnail(old) is None
+    assert store.thumbnail(new) is not None
+    assert [held.observation.seq for held in store.observations_in_order()] == [2]
+    assert store.counts().observations == 2
+
+
+def test_nothing_goes_before_its_time(store: Store):
+    store.commit([row(1, at_s=NOON_S)])
+    assert store.sweep(NOON_S + DAY_S - 1) == SweepOutcome()
+
+
+def test_history_goes_too_in_the_end_and_resume_points_stay(store: Store):
+    gone = DroppedRow("node-1", 1, 3, "spool full", 1, 2, 2, NOON_S)
+    store.commit([row(1), row(2, "bob", at_s=NOON_S + 30 * DAY_S), gone])
+    store.record_gap("node-1", CoverageGap("node-1/cam", NOON_S, NOON_S + 5, "no message"))
+    swept = store.sweep(NOON_S + 401 * DAY_S)
+    assert (swept.observations, swept.identities, swept.gaps, swept.drops) == (1, 1, 1, 1)
+    assert [person.identity_id for person in store.recent_identities(9)] == ["bob"]
+    assert store.counts().observations == 1
+    assert store.resume_points() == {"node-1": (1, 3)}
+
+
+def test_a_sweep_takes_more_rows_than_one_transaction(store: Store):
+    store.commit([row(seq) for seq in range(1, 1102)])
+    assert store.sweep(NOON_S + 2 * DAY_S).thumbnails == 1101
+
+
+def test_a_picture_from_the_future_goes_by_its_arrival(tmp_path: Path):
+    store = open_store(tmp_path / "hub.db", retention=Retention(embeddings_s=60, thumbnails_s=60))
+    early = row(1, at_s=NOON_S)
+    object.__setattr__(early.observation, "ended_at_s", NOON_S + 9 * DAY_S)
+    store.commit([early])
+    assert store.sweep(NOON_S + 61).thumbnails == 1
+    store.close()
+
+
+def test_an_id_never_comes_back_for_another_picture(store: Store):
+    [first] = store.commit([row(1)]).observation_ids
+    store.sweep(NOON_S + 1000 * DAY_S)
+    [second] = store.commit([row(2)]).observation_ids
+    assert first is not None
+    assert second is not None
+    assert second > first
+
+
+def test_what_was_swept_is_not_in_the_file_any_more(store: Store, tmp_path: Path):
+    secret = b"\xff\xd8 a face that must not be found again \xff\xd9" * 50
+    store.commit([row(1, thumbnail_jpeg=secret)])
+    store.sweep(NOON_S + 2 * DAY_S)
+    store.close()
+    left = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"must not be found again" not in left
+    store_again = open_store(tmp_path / "hub.db")
+    assert store_again.counts().observations == 1
+    store_again.close()
