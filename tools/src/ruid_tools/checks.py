@@ -109,7 +109,7 @@ def run_all(checks: Sequence[Check], *, runner: Runner, console: Console) -> int
 
 def tell(outcome: Outcome, *, console: Console) -> None:
     if not outcome.good and outcome.said:
-        console.print(outcome.said, markup=False)
+        console.print(outcome.said, markup=False, soft_wrap=True)
     word = "[green]good[/green]" if outcome.good else f"[red]exit code {outcome.exit_code}[/red]"
     console.print(f"{outcome.check.name:<22}{word} in {outcome.took_s:.1f} s")
 

@@ -1,0 +1,280 @@
+"""The compose file, balena.yml and the Dockerfiles keep to what balena and plain Docker both accept.
+
+These are static checks; nothing is built here.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from ruid_edge.settings import EdgeSettings
+from ruid_edge.settings import load_settings as load_edge_settings
+from ruid_hub.settings import HubSettings
+from ruid_hub.settings import load_settings as load_hub_settings
+from tooling import REPOSITORY
+
+# What balena's builder and supervisor reject or drop, from its documentation and its compose parser.
+REJECTED_ON_SERVICE = frozenset(
+    ("blkio_config", "configs", "cpu_count", "cpu_percent", "cpu_period", "credential_spec", "deploy", "develop")
+    + ("external_links", "gpus", "isolation", "links", "logging", "mem_swappiness", "memswap_limit")
+    + ("oom_kill_disable", "platform", "pull_policy", "runtime", "scale", "secrets", "stdin_open", "storage_opt")
+)
+DROPPED_ON_SERVICE = frozenset({"env_file", "container_name", "expose", "profiles", "cpus"})
+REJECTED_ON_BUILD = frozenset(
+    ("additional_contexts", "cache_to", "dockerfile_inline", "entitlements", "isolation", "network", "no_cache")
+    + ("platforms", "privileged", "pull", "secrets", "ssh", "tags", "ulimits")
+)
+TAKES_OVER_THE_DEVICE = frozenset({"privileged", "devices", "network_mode", "pid", "ipc", "cap_add", "labels"})
+DEVICE_TYPES = {"raspberrypi5", "raspberrypi4-64", "raspberrypi3-64", "raspberrypi0-2w-64"}
+SERVICES = ("hub", "edge")
+DOCKERFILES = {"hub": Path("hub/Dockerfile"), "edge": Path("edge-node/Dockerfile")}
+KNOWN_VARIABLES = {
+    "hub": {field.encode_name for field in msgspec.structs.fields(HubSettings)},
+    "edge": {field.encode_name for field in msgspec.structs.fields(EdgeSettings)},
+}
+
+
+def read_yaml(name: str) -> dict[str, Any]:
+    return yaml.safe_load((REPOSITORY / name).read_text(encoding="utf-8"))
+
+
+def service(name: str) -> dict[str, Any]:
+    return read_yaml("docker-compose.yml")["services"][name]
+
+
+def instructions(name: str) -> list[tuple[str, str]]:
+    """A Dockerfile's instructions in order, with their arguments on one line."""
+    text = (REPOSITORY / DOCKERFILES[name]).read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    joined = re.sub(r"\\\n\s*", "", "\n".join(lines)).splitlines()
+    return [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in joined]
+
+
+def arguments_of(name: str, instruction: str) -> list[str]:
+    return [arguments for word, arguments in instructions(name) if word == instruction]
+
+
+def image_environment(name: str) -> dict[str, str]:
+    pairs = (pair.partition("=") for line in arguments_of(name, "ENV") for pair in shlex.split(line))
+    return {key: value for key, _, value in pairs}
+
+
+def copied(name: str) -> list[str]:
+    """The paths in the repository that an image is made from, in the order of its layers."""
+    lines = [line for line in arguments_of(name, "COPY") if not line.startswith("--from")]
+    return [source for line in lines for source in line.split()[:-1]]
+
+
+# ── docker-compose.yml ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_compose_file_is_in_the_format_that_balena_reads() -> None:
+    compose = read_yaml("docker-compose.yml")
+    assert compose["version"] == "2.4"
+    assert set(compose["services"]) == set(SERVICES)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_uses_nothing_that_balena_rejects_or_drops(name: str) -> None:
+    assert not (REJECTED_ON_SERVICE | DROPPED_ON_SERVICE) & service(name).keys()
+    assert not REJECTED_ON_BUILD & service(name)["build"].keys()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_gets_no_hold_of_the_device(name: str) -> None:
+    assert not TAKES_OVER_THE_DEVICE & service(name).keys()
+    assert service(name)["cap_drop"] == ["ALL"]
+    assert service(name)["security_opt"] == ["no-new-privileges:true"]
+    assert service(name)["read_only"] is True
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_comes_back_by_itself_and_cannot_eat_the_device_s_memory(name: str) -> None:
+    assert service(name)["restart"] == "always"
+    assert re.fullmatch(r"\d+m", service(name)["mem_limit"])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_volume_is_a_named_one(name: str) -> None:
+    named = read_yaml("docker-compose.yml")["volumes"]
+    for volume in service(name)["volumes"]:
+        assert volume.split(":")[0] in named
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_tmp_is_left_to_the_supervisor(name: str) -> None:
+    assert not [path for path in service(name)["tmpfs"] if path.startswith("/tmp")]  # noqa: S108 - a path in a container
+
+
+def test_no_variable_is_substituted() -> None:
+    assert "${" not in (REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8")
+
+
+def test_services_wait_for_each_other_in_the_only_way_that_balena_knows() -> None:
+    assert service("edge")["depends_on"] == ["hub"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_service_is_built_from_its_own_file_in_the_root(name: str) -> None:
+    assert service(name)["build"] == {"context": ".", "dockerfile": str(DOCKERFILES[name])}
+
+
+def test_the_node_s_variables_are_settings_that_it_accepts() -> None:
+    environment = {**image_environment("edge"), **service("edge")["environment"]}
+    settings = load_edge_settings(environment)
+    assert [camera.name for camera in settings.cameras] == ["west", "east"]
+    assert settings.loop
+
+
+def test_the_hub_s_variables_are_settings_that_it_accepts() -> None:
+    settings = load_hub_settings({**image_environment("hub"), **service("hub")["environment"]})
+    assert settings.bind == "0.0.0.0"  # noqa: S104 - in its own network; the compose file publishes the ports
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_variable_of_ours_has_the_name_of_a_setting(name: str) -> None:
+    given = image_environment(name).keys() | service(name)["environment"].keys()
+    assert {key for key in given if key.startswith("RUID_")} <= KNOWN_VARIABLES[name]
+
+
+def test_the_node_finds_the_hub_where_the_hub_listens() -> None:
+    node_port = image_environment("hub")["RUID_NODE_PORT"]
+    assert service("edge")["environment"]["RUID_HUB_URL"] == f"ws://hub:{node_port}"
+    assert f"{node_port}:{node_port}" in service("hub")["ports"]
+
+
+# ── balena.yml ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_balena_yml_names_the_devices_and_the_release() -> None:
+    balena = read_yaml("balena.yml")
+    assert balena["type"] == "sw.application"
+    assert re.fullmatch(r"\d+\.\d+\.\d+", balena["version"])
+    assert set(balena["data"]["supportedDeviceTypes"]) == DEVICE_TYPES
+    assert balena["data"]["defaultDeviceType"] in DEVICE_TYPES
+
+
+@pytest.mark.parametrize("kind", ["applicationEnvironmentVariables", "applicationConfigVariables"])
+def test_fleet_variables_are_lists_of_one_pair_of_strings(kind: str) -> None:
+    for variable in read_yaml("balena.yml")["data"][kind]:
+        ((name, value),) = variable.items()
+        assert isinstance(name, str)
+        assert isinstance(value, str)
+
+
+def test_fleet_variables_are_settings_of_the_hub_or_the_node() -> None:
+    names = {
+        name for variable in read_yaml("balena.yml")["data"]["applicationEnvironmentVariables"] for name in variable
+    }
+    assert names <= KNOWN_VARIABLES["hub"] | KNOWN_VARIABLES["edge"]
+
+
+def test_the_legacy_camera_stack_is_never_turned_on() -> None:
+    assert not re.search(r"start_x|gpu_mem", (REPOSITORY / "balena.yml").read_text(encoding="utf-8"))
+
+
+# ── Dockerfiles ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_images_stand_on_debian_trixie_and_need_no_buildkit(name: str) -> None:
+    outside = [line.split()[0] for line in arguments_of(name, "FROM") if line.split()[0] not in {"base"}]
+    assert outside == ["debian:trixie-slim"]
+    assert not [line for line in arguments_of(name, "RUN") if "--mount" in line]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_installation_checks_hashes(name: str) -> None:
+    for line in arguments_of(name, "RUN"):
+        for command in re.findall(r"pip install[^&]*", line):
+            assert "--require-hashes" in command
+            assert "--no-deps" in command
+
+
+@pytest.mark.parametrize(("name", "module"), [("hub", "ruid_hub"), ("edge", "ruid_edge")])
+def test_the_program_is_started_without_a_shell_and_without_root(name: str, module: str) -> None:
+    assert [json.loads(line) for line in arguments_of(name, "CMD")] == [["python", "-m", module]]
+    assert arguments_of(name, "USER") == ["ruid"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_whatever_is_copied_exists_and_is_let_through_by_dockerignore(name: str) -> None:
+    lines = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    let_through = [line[1:] for line in lines if line.startswith("!")]
+    for source in copied(name):
+        assert list(REPOSITORY.glob(source)), source
+        assert any(source == path or source.startswith(f"{path}/") for path in let_through), source
+
+
+def test_every_part_of_the_node_goes_into_its_image() -> None:
+    package = REPOSITORY / "edge-node/src/ruid_edge"
+    parts = {f"edge-node/src/ruid_edge/{part.parent.name}" for part in package.glob("*/__init__.py")}
+    assert parts <= set(copied("edge"))
+
+
+def test_what_changes_most_comes_last() -> None:
+    edge, hub = copied("edge"), copied("hub")
+    assert edge.index("requirements/edge.txt") < edge.index("edge-node/src/ruid_edge/models")
+    assert edge.index("edge-node/src/ruid_edge/models") < edge.index("core/src/ruid_core")
+    assert hub.index("requirements/hub.txt") < hub.index("web/templates") < hub.index("core/src/ruid_core")
+
+
+# ── the hub's health check, run for real against a stand-in ───────────────────────────────────────────────────────
+
+
+@contextmanager
+def answering(status: HTTPStatus) -> Generator[tuple[int, list[str]]]:
+    """A web server that answers everything with `status`; yields its port and the paths asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port, asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def run_health_check(port: int) -> int:
+    (line,) = arguments_of("hub", "HEALTHCHECK")
+    program, *arguments = json.loads(line.partition("CMD ")[2])
+    assert program == "python"
+    environment = {**os.environ, "RUID_HTTP_PORT": str(port)}
+    return subprocess.run(
+        [sys.executable, *arguments], env=environment, stderr=subprocess.DEVNULL, check=False
+    ).returncode
+
+
+def test_the_health_check_is_content_with_a_healthy_hub() -> None:
+    with answering(HTTPStatus.OK) as (port, asked):
+        assert run_health_check(port) == 0
+    assert asked == ["/healthz"]
+
+
+def test_the_health_check_fails_when_the_hub_says_that_it_is_not_well() -> None:
+    with answering(HTTPStatus.SERVICE_UNAVAILABLE) as (port, _):
+        assert run_health_check(port) != 0
