@@ -1,0 +1,87 @@
+"""From a camera's embeddings to a space where one similarity means the same everywhere.
+
+Most of a camera's colour cast and viewpoint sits in its mean embedding, so that is taken away; what people of
+the site have in common (work clothes, winter coats) makes some directions useless, so the rest is whitened by
+the site's own covariance. Both are shrunk towards doing nothing while few people have been seen, and both
+weigh people, not tracks, so that one person who walks past all day does not become the mean.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ruid_core.identity.arrays import F32, F64, Ints, group_sums, unit_rows
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionPriors:
+    """How many people's worth of doing nothing each estimate starts with."""
+
+    site_mean_people: float = 4.0
+    camera_mean_people: float = 8.0
+    whitening_people: float = 4.0
+    whitening_floor: float = 0.3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Projection:
+    """`means` is (C + 1, D), the last row for cameras not seen while learning; `axes` is (D, D) or (0, 0)."""
+
+    means: F32
+    axes: F32
+
+    @classmethod
+    def identity(cls, dim: int) -> "Projection":
+        """The projection that does nothing, for an empty site."""
+        return cls(np.zeros((1, dim), np.float32), np.zeros((0, 0), np.float32))
+
+    def project(self, rows: F32, cameras: Ints) -> F32:
+        """Unit rows (N, D) of the new space, from raw embeddings (N, D) of `cameras` (N,)."""
+        known = np.minimum(cameras, len(self.means) - 1)
+        return self.whiten(unit_rows(rows - self.means[known]))
+
+    def whiten(self, centred: F32) -> F32:
+        """The second half of `project`: unit rows from centred unit rows."""
+        return unit_rows(centred @ self.axes) if len(self.axes) else centred
+
+
+def learn_projection(
+    rows: F32, cameras: Ints, people: Ints, *, priors: ProjectionPriors, camera_count: int
+) -> Projection:
+    """Learn from track means (N, D), their cameras (N,) and who they are believed to be (N,)."""
+    _, people = np.unique(people, return_inverse=True)
+    means = _camera_means(rows, cameras, people, priors, camera_count)
+    centred = unit_rows(rows - means[cameras])
+    return Projection(means, _whitening_axes(centred, people, priors))
+
+
+def _camera_means(rows: F32, cameras: Ints, people: Ints, priors: ProjectionPriors, camera_count: int) -> F32:
+    pairs, pair_of, sizes = np.unique(
+        people * camera_count + cameras, return_inverse=True, return_counts=True
+    )
+    pair_means = group_sums(rows, pair_of, len(pairs)) / sizes[:, None].astype(np.float32)
+    site = pair_means.sum(axis=0) / (len(pairs) + priors.site_mean_people)
+    pair_cameras = pairs % camera_count
+    counts = np.bincount(pair_cameras, minlength=camera_count + 1).astype(np.float32)[:, None]
+    sums = group_sums(pair_means, pair_cameras, camera_count + 1)
+    prior = np.float32(priors.camera_mean_people)
+    return ((sums + prior * site) / (counts + prior)).astype(np.float32)
+
+
+def _whitening_axes(centred: F32, people: Ints, priors: ProjectionPriors) -> F32:
+    tracks = np.bincount(people)
+    weighted = centred / np.sqrt(tracks[people] * len(tracks))[:, None].astype(np.float32)
+    variances, axes = np.linalg.eigh((weighted.T @ weighted).astype(np.float64))
+    floor = priors.whitening_floor + priors.whitening_people * _shrinkage(variances, len(tracks))
+    scales = 1.0 / np.sqrt(np.maximum(variances, 0.0) + floor * variances.mean())
+    return (axes * scales).astype(np.float32)
+
+
+def _shrinkage(variances: F64, people: int) -> float:
+    """Oracle approximating shrinkage (Chen, Wiesel, Eldar, Hero 2010), as a share of the mean variance to add."""
+    dim, total = len(variances), float(variances.sum())
+    squares = float(variances @ variances)
+    above = (1.0 - 2.0 / dim) * squares + total * total
+    below = (people + 1.0 - 2.0 / dim) * (squares - total * total / dim)
+    share = min(0.95, above / max(below, 1e-12))
+    return share / (1.0 - share)
