@@ -27,16 +27,21 @@ from ruid_hub.settings import HubSettings
 from ruid_hub.settings import load_settings as load_hub_settings
 from tooling import REPOSITORY
 
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # What balena's builder and supervisor reject or drop, from its documentation and its compose parser.
-REJECTED_ON_SERVICE = frozenset(
-    ("blkio_config", "configs", "cpu_count", "cpu_percent", "cpu_period", "credential_spec", "deploy", "develop")
-    + ("external_links", "gpus", "isolation", "links", "logging", "mem_swappiness", "memswap_limit")
-    + ("oom_kill_disable", "platform", "pull_policy", "runtime", "scale", "secrets", "stdin_open", "storage_opt")
+REJECTED_ON_SERVICE = words(
+    """blkio_config configs cpu_count cpu_percent cpu_period credential_spec deploy develop external_links gpus isolation
+    links logging mem_swappiness memswap_limit oom_kill_disable platform pull_policy runtime scale secrets stdin_open
+    storage_opt"""
 )
-DROPPED_ON_SERVICE = frozenset({"env_file", "container_name", "expose", "profiles", "cpus"})
-REJECTED_ON_BUILD = frozenset(
-    ("additional_contexts", "cache_to", "dockerfile_inline", "entitlements", "isolation", "network", "no_cache")
-    + ("platforms", "privileged", "pull", "secrets", "ssh", "tags", "ulimits")
+DROPPED_ON_SERVICE = words("container_name cpus env_file expose profiles")
+REJECTED_ON_BUILD = words(
+    """additional_contexts cache_to dockerfile_inline entitlements isolation network no_cache platforms privileged pull
+    secrets ssh tags ulimits"""
 )
 TAKES_OVER_THE_DEVICE = frozenset({"privileged", "devices", "network_mode", "pid", "ipc", "cap_add", "labels"})
 DEVICE_TYPES = {"raspberrypi5", "raspberrypi4-64", "raspberrypi3-64", "raspberrypi0-2w-64"}
