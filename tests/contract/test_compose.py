@@ -34,9 +34,9 @@ def words(text: str) -> frozenset[str]:
 
 # What balena's builder and supervisor reject or drop, from its documentation and its compose parser.
 REJECTED_ON_SERVICE = words(
-    """blkio_config configs cpu_count cpu_percent cpu_period credential_spec deploy develop external_links gpus isolation
-    links logging mem_swappiness memswap_limit oom_kill_disable platform pull_policy runtime scale secrets stdin_open
-    storage_opt"""
+    """blkio_config configs cpu_count cpu_percent cpu_period credential_spec deploy develop external_links gpus
+    isolation links logging mem_swappiness memswap_limit oom_kill_disable platform pull_policy runtime scale secrets
+    stdin_open storage_opt"""
 )
 DROPPED_ON_SERVICE = words("container_name cpus env_file expose profiles")
 REJECTED_ON_BUILD = words(
