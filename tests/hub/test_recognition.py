@@ -1,0 +1,149 @@
+"""Durable items become committed observations with an identity, once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.wire.builders import DIM, NOW_S, tracklet
+from fakes import FirstPrototypeEngine
+from ruid_core.identity import Revision
+from ruid_core.wire import messages as wm
+from ruid_core.wire.uplink import ItemKey
+from ruid_core.wire.vectors import pack_embeddings
+from ruid_hub import recognition
+from ruid_hub.observations import TrackKey
+from ruid_hub.recognition import ReceivedItem, Recogniser
+from ruid_hub.store import Store, StoreWriteError, open_store
+
+TRACK = TrackKey("node1/cam0", 3, 7)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(tmp_path / "hub.db")
+    yield opened
+    opened.close()
+
+
+def person(number: int) -> bytes:
+    return pack_embeddings(np.eye(DIM, dtype=np.float32)[number : number + 1])
+
+
+def item(seq: int, content: wm.Content | None = None, *, offset_s: float = 0.0, **changes: Any) -> ReceivedItem:
+    return ReceivedItem("node1", ItemKey(3, seq), content or tracklet(**changes), DIM, NOW_S, offset_s)
+
+
+def test_an_observation_is_recognised_and_stored(store: Store) -> None:
+    recogniser = Recogniser(store=store, engine=FirstPrototypeEngine())
+    outcome = recogniser.commit([item(1, embeddings=person(2))])
+    (seen,) = outcome.recognised
+    assert seen.assignment is not None
+    assert (seen.assignment.identity_id, seen.assignment.state) == ("person2", "matched")
+    assert seen.observation.track == TRACK
+    assert outcome.estimate is not None
+    assert outcome.estimate.value == 1
+    assert store.counts().observations == 1
+    assert recogniser.stored == {"node1": 1}
+
+
+def test_times_are_corrected_to_the_hubs_clock(store: Store) -> None:
+    recogniser = Recogniser(store=store, engine=FirstPrototypeEngine())
+    (seen,) = recogniser.commit([item(1, offset_s=100.0)]).recognised
+    assert seen.observation.ended_at_s == tracklet().ended_at_s + 100
+    gap = wm.CoverageGap("cam0", NOW_S - 10, NOW_S - 5, "unplugged")
+    (told,) = recogniser.commit([item(2, gap, offset_s=100.0)]).gaps
+    assert (told.camera, told.from_s, told.to_s) == ("node1/cam0", NOW_S + 90, NOW_S + 95)
+
+
+def test_what_is_repeated_has_no_effect(store: Store) -> None:
+    recogniser = Recogniser(store=store, engine=FirstPrototypeEngine())
+    recogniser.commit([item(1), item(2)])
+    again = recogniser.commit([item(1), item(2), item(3)])
+    assert len(again.recognised) == 1
+    assert (recogniser.duplicates, store.counts().observations) == (2, 3)
+    restarted = Recogniser(store=store, engine=FirstPrototypeEngine())
+    assert restarted.resume_point("node1") == ItemKey(3, 3)
+    assert restarted.commit([item(3)]).recognised == ()
+
+
+def test_a_last_part_without_embeddings_ends_the_track(store: Store) -> None:
+    engine = FirstPrototypeEngine()
+    recogniser = Recogniser(store=store, engine=engine)
+    recogniser.commit([item(1, embeddings=person(1))])
+    (last,) = recogniser.commit([item(2, part=1, final=True, embeddings=b"", qualities=())]).recognised
+    assert last.assignment is not None
+    assert last.assignment.identity_id == "person1"
+    assert engine.ended == [str(TRACK)]
+
+
+def test_a_track_that_never_gave_an_embedding_has_no_identity(store: Store) -> None:
+    recogniser = Recogniser(store=store, engine=FirstPrototypeEngine())
+    (seen,) = recogniser.commit([item(1, final=True, embeddings=b"", qualities=())]).recognised
+    assert seen.assignment is None
+
+
+def test_bad_embeddings_become_a_record_of_the_loss(store: Store) -> None:
+    recogniser = Recogniser(store=store, engine=FirstPrototypeEngine())
+    outcome = recogniser.commit([item(1, embeddings=b"\x00" * 2 * DIM), item(2)])
+    assert len(outcome.recognised) == 1
+    assert recogniser.refusals == {"refused_embedding_norm": 1}
+    assert store.counts().items_dropped == 1
+
+
+def test_a_nodes_own_losses_are_counted(store: Store) -> None:
+    recogniser = Recogniser(store=store, engine=FirstPrototypeEngine())
+    recogniser.commit([item(9, wm.Dropped("spool_full", 1, 9, 9))])
+    assert recogniser.refusals == {"spool_full": 9}
+    assert store.counts().items_dropped == 9
+
+
+def test_evidence_that_the_engine_refuses_is_kept_without_identity_and_counted(store: Store) -> None:
+    recogniser = Recogniser(store=store, engine=FirstPrototypeEngine())
+    (seen,) = recogniser.commit([item(1, embedding_model_id="another")]).recognised
+    assert seen.assignment is None
+    assert recogniser.refusals == {"WrongModel": 1}
+    assert store.counts().observations == 1
+
+
+def test_corrections_reach_the_store(store: Store) -> None:
+    engine = FirstPrototypeEngine()
+    recogniser = Recogniser(store=store, engine=engine)
+    recogniser.commit([item(1, embeddings=person(1))])
+    engine.next_revisions = (Revision(str(TRACK), "person1", "person5"),)
+    outcome = recogniser.consolidate(at_s=NOW_S)
+    assert outcome.revisions == ((TRACK, "person5"),)
+    assert [row.assignment.identity_id for row in store.observations_in_order() if row.assignment] == ["person5"]
+    engine.next_revisions = (Revision(str(TRACK), "person5", "person6"),)
+    other = item(2, track_id=8, embeddings=person(2))
+    assert recogniser.commit([other]).revisions == ((TRACK, "person6"),)
+
+
+def test_the_engine_is_rebuilt_from_the_store(store: Store) -> None:
+    Recogniser(store=store, engine=FirstPrototypeEngine()).commit(
+        [item(1, embeddings=person(1)), item(2, final=True, embeddings=b"", qualities=())]
+    )
+    engine = FirstPrototypeEngine()
+    assert Recogniser(store=store, engine=engine).restore() == 1
+    assert engine.answers == {str(TRACK): "person1"}
+
+
+def test_a_full_disk_holds_everything_up_and_loses_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    recogniser = Recogniser(store=store, engine=FirstPrototypeEngine())
+    commit = store.commit
+    refusals = iter([True, True, False])
+
+    def full_at_first(*arguments: Any) -> Any:
+        if next(refusals):
+            assert recogniser.stored == {}
+            raise StoreWriteError(Path("hub.db"), "disk is full")
+        return commit(*arguments)
+
+    monkeypatch.setattr(store, "commit", full_at_first)
+    monkeypatch.setattr(recognition, "_RETRY_S", 0.001)
+    assert recogniser.troubles() == ()
+    recogniser.commit([item(1)])
+    assert recogniser.commit_failures == 2
+    assert store.counts().observations == 1
