@@ -1,0 +1,101 @@
+"""Pictures to calibrate with, and the ranges that a network's tensors take on them.
+
+A range is rounded outwards to eight bits of mantissa: floating-point sums differ in the last digits between
+processors, and the shipped file should not.
+"""
+
+import math
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+Picture = NDArray[np.uint8]
+Limits = dict[str, tuple[float, float]]
+
+_PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+
+def read_pictures(source: Path, *, most: int) -> list[Picture]:
+    """Return up to `most` BGR pictures spread evenly over a folder, a tar of pictures, or a video."""
+    if source.is_dir():
+        paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in _PICTURE_SUFFIXES)
+        return [_decoded(path.read_bytes()) for path in _spread(paths, most)]
+    if source.suffix == ".tar":
+        return list(_tar_pictures(source, most))
+    return list(_video_pictures(source, most))
+
+
+def letterboxed(picture: Picture, *, width_px: int, height_px: int, grey: int = 112) -> Picture:
+    """Return a picture scaled with its aspect kept, in the middle of a grey one of the given size."""
+    scale = min(width_px / picture.shape[1], height_px / picture.shape[0])
+    width, height = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
+    canvas = np.full((height_px, width_px, 3), grey, np.uint8)
+    left, top = (width_px - width) // 2, (height_px - height) // 2
+    canvas[top : top + height, left : left + width] = cv2.resize(picture, (width, height))
+    return canvas
+
+
+def measure_ranges(model: onnx.ModelProto, names: Sequence[str], pictures: Sequence[Picture]) -> Limits:
+    """Return each named tensor's least and greatest value over letterboxed pictures of one size."""
+    session = _watching(model, names)
+    low = np.full(len(names), math.inf)
+    high = np.full(len(names), -math.inf)
+    for picture in pictures:
+        outputs: list[NDArray[Any]] = session.run(list(names), {"images": picture[None]})
+        low = np.minimum(low, [tensor.min() for tensor in outputs])
+        high = np.maximum(high, [tensor.max() for tensor in outputs])
+    limits = zip(names, low, high, strict=True)
+    return {name: (_outwards(float(least)), _outwards(float(most))) for name, least, most in limits}
+
+
+def _watching(model: onnx.ModelProto, names: Sequence[str]) -> Any:
+    watching = onnx.ModelProto()
+    watching.CopyFrom(model)
+    del watching.graph.output[:]
+    watching.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
+    return ort.InferenceSession(watching.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def _outwards(value: float) -> float:
+    """Return the value rounded away from zero to eight bits."""
+    mantissa, exponent = math.frexp(value)
+    return math.copysign(math.ldexp(math.ceil(abs(mantissa) * 256) / 256, exponent), value)
+
+
+def _spread(items: Sequence[Any], most: int) -> list[Any]:
+    return [items[index] for index in np.linspace(0, len(items) - 1, min(most, len(items))).astype(int)]
+
+
+def _decoded(encoded: bytes) -> Picture:
+    picture = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError("a calibration picture cannot be decoded")
+    return np.asarray(picture, np.uint8)
+
+
+def _tar_pictures(source: Path, most: int) -> Iterator[Picture]:
+    with tarfile.open(source) as archive:
+        members = sorted((member for member in archive if member.isfile()), key=lambda member: member.name)
+        for member in _spread(members, most):
+            stream = archive.extractfile(member)
+            if stream is not None:
+                yield _decoded(stream.read())
+
+
+def _video_pictures(source: Path, most: int) -> Iterator[Picture]:
+    video = cv2.VideoCapture(str(source))
+    wanted = set(_spread(range(int(video.get(cv2.CAP_PROP_FRAME_COUNT))), most))
+    for index in range(max(wanted, default=-1) + 1):
+        taken, frame = video.read()
+        if not taken:
+            return
+        if index in wanted:
+            yield np.asarray(frame, np.uint8)

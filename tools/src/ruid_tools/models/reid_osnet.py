@@ -1,0 +1,244 @@
+"""The ReID embedder as an ONNX graph, from trained OSNet weights.
+
+The network is the one that `ruid_tools.train` trains; any width works. What differs here from the trained modules,
+while the numbers stay the same:
+
+- Batch norms lie in the convolutions before them, and so does the scaling of pixels.
+- Crops come as OpenCV holds them, uint8 height × width × 3. The 7×7 stem with stride 2 reads them as blocks of 2×2
+  pixels with twelve channels, on which it is a 4×4 convolution with stride 1.
+- The four streams of a block begin with one convolution each, of the same tensor: here they are one, then split.
+  Their gates share weights, so the four pooled vectors pass through them side by side.
+- Halving by average pooling is a depthwise convolution, which is fast in 8 bits.
+- A ReLU before a fence is the fence: uint8 numbers from 0 upwards hold nothing below 0.
+
+The head stays in float: it is small, and its output is what is compared.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from ruid_tools.models.qdq import GraphWriter, Ranges
+
+Floats = NDArray[np.float32]
+Weights = Mapping[str, Floats]
+Layer = tuple[Floats, Floats]
+"""An (outputs, inputs / group, rows, columns) kernel and its bias."""
+
+PIXEL_MIDDLE = 128
+PIXEL_SCALE = 1 / 64
+_EPSILON = 1e-5
+_STREAMS = 4
+_BLOCKS = (0, 1, 3, 4, 6, 7)
+_TRANSITIONS = (2, 5)
+_LAST = 8
+_AROUND = (1, 1, 1, 1)
+_STEM_TAPS = 7
+
+
+class NotOsnetWeightsError(ValueError):
+    """Weights of something else than the OSNet that `ruid train reid` trains; `path` is their file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path} holds no OSNet weights: give the weights.npz of a run with an osnet backbone"
+
+
+@dataclass(frozen=True, slots=True)
+class CropSize:
+    """The size of the network's input, multiples of 16."""
+
+    height_px: int
+    width_px: int
+
+
+def read_weights(path: Path) -> Weights:
+    """Return the arrays of a run's `weights.npz` by name."""
+    with np.load(path) as archive:
+        weights = {name: np.asarray(archive[name], np.float32) for name in archive.files}
+    if "trunk.stages.0.gate.squeeze.weight" not in weights:
+        raise NotOsnetWeightsError(path)
+    return weights
+
+
+def build_graph(weights: Weights, size: CropSize, ranges: Ranges | None = None) -> onnx.ModelProto:
+    """Return the float graph, or with `ranges` the graph in 8 bits: `images` in, unit `embeddings` out."""
+    writer = _OsnetWriter(weights, None if ranges is None else _shared(ranges))
+    writer.write(size)
+    outputs = {"embeddings": ["batch", len(weights["neck.weight"])]}
+    return writer.finish("reid-osnet", ("images", ["batch", size.height_px, size.width_px, 3]), outputs)
+
+
+def watched_tensors(weights: Weights, size: CropSize) -> list[str]:
+    """Return the names of the tensors whose ranges the 8-bit graph needs."""
+    writer = _OsnetWriter(weights, None)
+    writer.write(size)
+    return list(dict.fromkeys(writer.watched))
+
+
+def stem_on_blocks(kernel: Floats) -> Floats:
+    """Return the (outputs, 12, 4, 4) kernel that does on blocks of 2×2 pixels what a 7×7 one does with stride 2.
+
+    Tap k sees row 2y + k - 3, which is row (k + 1) % 2 of block y + (k + 1) // 2 - 2. Channels are ordered (row in
+    the block, column in the block, colour).
+    """
+    blocks = np.zeros((len(kernel), 2, 2, 3, 4, 4), np.float32)
+    for row in range(_STEM_TAPS):
+        for column in range(_STEM_TAPS):
+            blocks[:, (row + 1) % 2, (column + 1) % 2, :, (row + 1) // 2, (column + 1) // 2] = kernel[..., row, column]
+    return blocks.reshape(len(kernel), 12, 4, 4)
+
+
+def folded(weights: Weights, convolution: str, norm: str) -> Layer:
+    """Return a convolution's kernel and bias with the batch norm after it folded in."""
+    factors = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"] + _EPSILON)
+    kernel = weights[f"{convolution}.weight"] * factors[:, None, None, None]
+    bias = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * factors
+    return kernel.astype(np.float32), bias.astype(np.float32)
+
+
+def _shared(ranges: Ranges) -> Ranges:
+    """Return ranges in which the four pooled vectors of a block have one range, so that joining them is copying."""
+    shared = dict(ranges)
+    for block in _BLOCKS:
+        names = [f"b{block}.s{stream}.pooled" for stream in range(_STREAMS)]
+        union = (min(ranges[name][0] for name in names), max(ranges[name][1] for name in names))
+        shared.update(dict.fromkeys(names, union))
+    return shared
+
+
+class _OsnetWriter(GraphWriter):
+    """Writes the network once, from weights by name."""
+
+    def __init__(self, weights: Weights, ranges: Ranges | None) -> None:
+        super().__init__(ranges)
+        self._arrays = weights
+        self._quantised = ranges is not None
+
+    def write(self, size: CropSize) -> None:
+        """Write all of it."""
+        tensor = self._stem(size)
+        for stage in range(_LAST):
+            if stage in _TRANSITIONS:
+                tensor = self._transition(tensor, stage)
+            else:
+                tensor = self._block(tensor, stage)
+        last = self._folded(f"trunk.stages.{_LAST}.0", f"trunk.stages.{_LAST}.1")
+        self._head(self._rectified(tensor, last, "last"))
+
+    def _stem(self, size: CropSize) -> str:
+        rows, columns = size.height_px // 2, size.width_px // 2
+        split = self.constant("blocks.split", np.array([0, rows, 2, columns, 6]))
+        joined = self.constant("blocks.joined", np.array([0, rows, columns, 12]))
+        pairs = self.node("Reshape", ["images", split], "blocks.pairs")
+        squares = self.node("Transpose", [pairs], "blocks.squares", perm=[0, 1, 3, 2, 4])
+        blocks = self.node("Reshape", [squares, joined], "blocks.rows")
+        planes = self.picture(
+            self.node("Transpose", [blocks], "blocks.planes", perm=[0, 3, 1, 2]), middle=PIXEL_MIDDLE
+        )
+        kernel, bias = self._folded("trunk.stem.0.0", "trunk.stem.0.1")
+        on_blocks = stem_on_blocks(kernel * np.float32(PIXEL_SCALE))
+        stem = self._rectified(planes, (on_blocks, bias), "stem", pads=(2, 2, 1, 1))
+        return self.operator(
+            "MaxPool", [stem], "stem.pool", like="stem.on", kernel_shape=[3, 3], strides=[2, 2], pads=_AROUND
+        )
+
+    def _transition(self, tensor: str, stage: int) -> str:
+        seen = self._rectified(tensor, self._folded(f"trunk.stages.{stage}.0.0", f"trunk.stages.{stage}.0.1"), f"t{stage}")
+        channels = len(self._arrays[f"trunk.stages.{stage}.0.0.weight"])
+        quarters = np.full((channels, 1, 2, 2), 0.25, np.float32)
+        nothing = np.zeros(channels, np.float32)
+        return self.convolution(seen, quarters, nothing, f"t{stage}.half", strides=(2, 2), group=channels)
+
+    def _block(self, tensor: str, stage: int) -> str:
+        here, name = f"trunk.stages.{stage}", f"b{stage}"
+        reduced = self._rectified(tensor, self._folded(f"{here}.reduce.0", f"{here}.reduce.1"), f"{name}.reduced")
+        mixed = self._mixed(self._streams(reduced, here, name), here, name)
+        expanded = self.convolution(mixed, *self._folded(f"{here}.expand.0", f"{here}.expand.1"), f"{name}.expanded")
+        shortcut = tensor
+        if f"{here}.shortcut.0.weight" in self._arrays:
+            projection = self._folded(f"{here}.shortcut.0", f"{here}.shortcut.1")
+            shortcut = self.convolution(tensor, *projection, f"{name}.shortcut")
+        return self._on(self.node("Add", [expanded, shortcut], name))
+
+    def _streams(self, reduced: str, here: str, name: str) -> list[str]:
+        firsts = [f"{here}.streams.{stream}.0" for stream in range(_STREAMS)]
+        pointwise = np.concatenate([self._arrays[f"{first}.0.weight"] for first in firsts])
+        depthwise = [self._folded(f"{first}.1", f"{first}.2") for first in firsts]
+        kernel = np.concatenate([layer[0] for layer in depthwise])
+        bias = np.concatenate([layer[1] for layer in depthwise])
+        first = self._lite(reduced, pointwise, (kernel, bias), f"{name}.first")
+        outputs = self._split(first, f"{name}.first.on", [f"{name}.s{stream}.0.on" for stream in range(_STREAMS)], axis=1)
+        return [self._rest(output, here, name, stream) for stream, output in enumerate(outputs)]
+
+    def _rest(self, tensor: str, here: str, name: str, stream: int) -> str:
+        for depth in range(1, stream + 1):
+            lite = f"{here}.streams.{stream}.{depth}"
+            layer = self._folded(f"{lite}.1", f"{lite}.2")
+            tensor = self._lite(tensor, self._arrays[f"{lite}.0.weight"], layer, f"{name}.s{stream}.{depth}")
+        return tensor
+
+    def _lite(self, tensor: str, pointwise: Floats, depthwise: Layer, name: str) -> str:
+        nothing = np.zeros(len(pointwise), np.float32)
+        seen = self.convolution(tensor, pointwise, nothing, f"{name}.point")
+        return self._rectified(seen, depthwise, name, pads=_AROUND, group=len(pointwise))
+
+    def _mixed(self, streams: list[str], here: str, name: str) -> str:
+        pooled = [
+            self.operator("GlobalAveragePool", [tensor], f"{name}.s{stream}.pooled")
+            for stream, tensor in enumerate(streams)
+        ]
+        vectors = self.operator("Concat", pooled, f"{name}.pooled", like=f"{name}.s0.pooled", axis=2)
+        squeezed = self._rectified(vectors, self._biased(f"{here}.gate.squeeze"), f"{name}.squeezed")
+        excited = self.convolution(squeezed, *self._biased(f"{here}.gate.excite"), f"{name}.excited")
+        opened = self.operator("Sigmoid", [excited], f"{name}.gates")
+        gates = self._split(opened, f"{name}.gates", [f"{name}.g{stream}" for stream in range(_STREAMS)], axis=2)
+        scaled = [
+            self.operator("Mul", [tensor, gate], f"{name}.s{stream}.gated")
+            for stream, (tensor, gate) in enumerate(zip(streams, gates, strict=True))
+        ]
+        total = scaled[0]
+        for stream, tensor in enumerate(scaled[1:], start=1):
+            total = self.operator("Add", [total, tensor], f"{name}.sum{stream}")
+        return total
+
+    def _head(self, features: str) -> None:
+        pooled = self.node("GlobalAveragePool", [features], "pooled")
+        vectors = self.node("Flatten", [pooled], "vectors", axis=1)
+        arrays = self._arrays
+        factors = arrays["neck.weight"] / np.sqrt(arrays["neck.running_var"] + _EPSILON)
+        matrix = self.constant("head.matrix", (arrays["head.weight"] * factors[:, None]).T.astype(np.float32).copy())
+        bias = self.constant("head.bias", (arrays["neck.bias"] - arrays["neck.running_mean"] * factors).astype(np.float32))
+        raw = self.node("Gemm", [vectors, matrix, bias], "head")
+        length = self.node("ReduceL2", [raw], "head.length", axes=[1], keepdims=1)
+        self.node("Div", [raw, length], "embeddings")
+
+    def _rectified(
+        self, tensor: str, layer: Layer, name: str, *, pads: tuple[int, int, int, int] = (0, 0, 0, 0), group: int = 1
+    ) -> str:
+        inputs = [tensor, *self._weights(tensor, *layer, name)]
+        shape = list(layer[0].shape[2:])
+        return self._on(self.node("Conv", inputs, name, kernel_shape=shape, strides=(1, 1), pads=pads, group=group))
+
+    def _on(self, tensor: str) -> str:
+        """A ReLU and a fence; in 8 bits the fence is the ReLU."""
+        if self._quantised:
+            return self.fenced(tensor, like=f"{tensor}.on")
+        return self.fenced(self.node("Relu", [tensor], f"{tensor}.on"))
+
+    def _split(self, tensor: str, like: str, names: list[str], *, axis: int) -> list[str]:
+        self._nodes.append(onnx.helper.make_node("Split", [tensor], names, name=f"{names[0]}.split", axis=axis))
+        return [self.fenced(name, like=like) for name in names]
+
+    def _folded(self, convolution: str, norm: str) -> Layer:
+        return folded(self._arrays, convolution, norm)
+
+    def _biased(self, convolution: str) -> Layer:
+        return self._arrays[f"{convolution}.weight"], self._arrays[f"{convolution}.bias"]
