@@ -1,67 +1,87 @@
 // Says how well this page is connected to the hub. htmx does the rest: it reads the stream and swaps what comes.
 //
 // The hub sends something at least every three seconds. A connection that died without a word is noticed by the
-// silence, given up, and made anew.
+// silence and given up; htmx then makes a new one. Where htmx has none at all, it is told to start over.
 (() => {
+  const TICK_MS = 500;
   const SILENCE_MS = 8000;
-  const RETRY_MS = 2000;
+  const BANNER_AFTER_MS = 1500;
+  const RESTART_EVERY_MS = 2500;
+  const WORDS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting" };
+
   const main = document.getElementById("main");
   const badge = document.getElementById("connection");
   const banner = document.getElementById("offline");
   let connection = null;
   let heardAt = Date.now();
-  let goneSince = null;
+  let lostAt = null;
+  let restartedAt = 0;
 
-  const show = (state, word) => {
+  const show = (state) => {
     if (badge.dataset.state === state) return;
     badge.dataset.state = state;
-    badge.querySelector("[data-word]").textContent = word;
+    badge.querySelector("[data-word]").textContent = WORDS[state];
   };
 
   const heard = () => {
     heardAt = Date.now();
-    goneSince = null;
+    lostAt = null;
     banner.hidden = true;
     document.body.classList.remove("stale");
-    show("live", "Live");
+    show("live");
   };
 
   const lost = () => {
-    goneSince ??= new Date(heardAt);
-    const text = `No connection to the hub since ${goneSince.toLocaleTimeString("en-GB")}. What you see is from then; this page reconnects by itself.`;
+    lostAt ??= Date.now();
+    show("reconnecting");
+  };
+
+  // A moment without connection is nobody's business; only one that lasts covers the numbers.
+  const warn = () => {
+    const since = new Date(heardAt).toLocaleTimeString("en-GB");
+    const text = `No connection to the hub since ${since}. What you see is from then; this page reconnects by itself.`;
     if (banner.textContent !== text) banner.textContent = text;
     banner.hidden = false;
     document.body.classList.add("stale");
-    show("reconnecting", "Reconnecting");
+  };
+
+  const restart = (now) => {
+    restartedAt = now;
+    htmx.process(main, true);
+  };
+
+  const tick = () => {
+    const now = Date.now();
+    if (document.hidden) return;
+    if (now - heardAt > SILENCE_MS) {
+      lost();
+      connection?.reader?.cancel();
+    }
+    if (lostAt !== null && now - lostAt > BANNER_AFTER_MS) warn();
+    if (lostAt !== null && !connection && now - restartedAt > RESTART_EVERY_MS) restart(now);
   };
 
   main.addEventListener("htmx:sse:after:connection", (event) => {
     connection = event.detail.connection;
+    heardAt = Date.now();
   });
   main.addEventListener("htmx:sse:after:message", heard);
   main.addEventListener("htmx:sse:before:connection", (event) => {
-    if (event.detail.connection.attempt > 0 && !document.hidden) lost();
+    if (event.detail.connection.attempt > 0) lost();
   });
-  main.addEventListener("htmx:sse:error", lost);
   main.addEventListener("htmx:sse:close", () => {
     connection = null;
     lost();
   });
-  main.addEventListener("htmx:error", lost);
-  main.addEventListener("htmx:response:error", lost);
+  for (const trouble of ["htmx:sse:error", "htmx:error", "htmx:response:error"]) {
+    main.addEventListener(trouble, lost);
+  }
 
   // A picture that has expired leaves the silhouette behind it.
   main.addEventListener("error", (event) => event.target.closest("img")?.remove(), true);
+  for (const image of main.querySelectorAll("img")) {
+    if (image.complete && image.naturalWidth === 0) image.remove();
+  }
 
-  setInterval(() => {
-    if (document.hidden) {
-      heardAt = Date.now();
-      return;
-    }
-    if (Date.now() - heardAt > SILENCE_MS) {
-      lost();
-      connection?.reader?.cancel();
-    }
-    if (goneSince && !main._htmx?.sse) htmx.trigger(main, "ruid:again");
-  }, RETRY_MS);
+  setInterval(tick, TICK_MS);
 })();
