@@ -4,20 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from ruid_hub.observations import Assignment, CoverageGap, Observation
+from ruid_hub.store import statements
 from ruid_hub.store.rows import CommitOutcome, Committed, DroppedRow, GapRow, ObservationRow, Revision
 from ruid_hub.store.tables import (
     cameras,
-    drops,
-    embeddings,
     gaps,
     identities,
-    nodes,
     observations,
-    thumbnails,
 )
 
 
@@ -95,10 +91,7 @@ def write_cameras(connection: Connection, node_id: str, names: Mapping[str, str]
     """Insert the cameras or give them their new names."""
     node_key = _node_key(connection, node_id)
     for camera, name in names.items():
-        statement = upsert(cameras).values(node_key=node_key, camera=camera, name=name)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["camera"], set_={"name": statement.excluded.name})
-        )
+        connection.execute(statements.NAME_CAMERA, {"node_key": node_key, "camera": camera, "name": name})
 
 
 # --- one row -------------------------------------------------------------------------------------------
@@ -119,9 +112,8 @@ def _write(batch: _Batch, row: Committed) -> int | None:
 def _write_observation(batch: _Batch, seen: Observation, assignment: Assignment | None) -> int | None:
     node_key = batch.node_key(seen.node_id)
     x1, y1, x2, y2 = seen.box_rel
-    observation_id = _insert_once(
-        batch.connection,
-        observations,
+    observation_id = batch.connection.scalar(
+        statements.INSERT_OBSERVATION,
         {
             "node_key": node_key,
             "boot_epoch": seen.boot_epoch,
@@ -152,42 +144,36 @@ def _write_observation(batch: _Batch, seen: Observation, assignment: Assignment 
 def _write_evidence(connection: Connection, observation_id: int, seen: Observation) -> None:
     # A node's clock may be ahead: what claims to come from the future expires by its arrival.
     taken_at_s = min(seen.ended_at_s, seen.received_at_s)
+    key = {"observation_id": observation_id, "taken_at_s": taken_at_s}
     if seen.embeddings.size:
-        connection.execute(
-            insert(embeddings).values(
-                observation_id=observation_id,
-                taken_at_s=taken_at_s,
-                model_id=seen.embedding_model_id,
-                dim=seen.embeddings.shape[1],
-                embeddings_f16=seen.embeddings.astype("<f2").tobytes(),
-                qualities_f16=seen.qualities.astype("<f2").tobytes(),
-            )
-        )
+        evidence = {
+            "model_id": seen.embedding_model_id,
+            "dim": seen.embeddings.shape[1],
+            "embeddings_f16": seen.embeddings.astype("<f2").tobytes(),
+            "qualities_f16": seen.qualities.astype("<f2").tobytes(),
+        }
+        connection.execute(statements.INSERT_EMBEDDINGS, key | evidence)
     if seen.thumbnail_jpeg:
-        connection.execute(
-            insert(thumbnails).values(observation_id=observation_id, taken_at_s=taken_at_s, jpeg=seen.thumbnail_jpeg)
-        )
+        connection.execute(statements.INSERT_THUMBNAIL, key | {"jpeg": seen.thumbnail_jpeg})
 
 
 def _write_assignment(connection: Connection, observation_id: int, seen: Observation, assignment: Assignment) -> None:
-    identity_key = _identity_key(connection, assignment.identity_id, seen.started_at_s, seen.ended_at_s)
     connection.execute(
-        update(observations)
-        .where(observations.c.observation_id == observation_id)
-        .values(
-            identity_key=identity_key,
-            assignment_state=assignment.state,
-            assignment_probability=assignment.probability,
-        )
+        statements.ASSIGN,
+        {
+            "chosen_id": observation_id,
+            "identity": _identity_key(connection, assignment.identity_id, seen.started_at_s, seen.ended_at_s),
+            "state": assignment.state,
+            "probability": assignment.probability,
+        },
     )
 
 
 def _write_gap(batch: _Batch, row: GapRow) -> int | None:
     node_key = batch.node_key(row.node_id)
     camera_key = batch.camera_key(row.gap.camera, node_key)
-    return _insert_once(
-        batch.connection,
-        gaps,
+    return batch.connection.scalar(
+        statements.INSERT_GAP,
         {
             "node_key": node_key,
             "boot_epoch": row.boot_epoch,
@@ -198,9 +184,8 @@ def _write_gap(batch: _Batch, row: GapRow) -> int | None:
 
 
 def _write_dropped(batch: _Batch, row: DroppedRow) -> int | None:
-    return _insert_once(
-        batch.connection,
-        drops,
+    return batch.connection.scalar(
+        statements.INSERT_DROP,
         {
             "node_key": batch.node_key(row.node_id),
             "boot_epoch": row.boot_epoch,
@@ -223,47 +208,30 @@ def _origin(row: Committed) -> tuple[str, int, int]:
     return row.node_id, row.boot_epoch, row.seq
 
 
-def _insert_once(connection: Connection, table: Table, values: dict[str, Any]) -> int | None:
-    """Insert unless the unique index already holds (node, boot_epoch, seq)."""
-    [primary_key] = table.primary_key.columns
-    statement = upsert(table).values(values).on_conflict_do_nothing().returning(primary_key)
-    return connection.scalar(statement)
-
-
 def _gap_values(gap: CoverageGap, camera_key: int) -> dict[str, Any]:
     return {"camera_key": camera_key, "from_s": gap.from_s, "to_s": gap.to_s, "reason": gap.reason}
 
 
 def _node_key(connection: Connection, node_id: str) -> int:
-    connection.execute(upsert(nodes).values(node_id=node_id).on_conflict_do_nothing())
-    return connection.execute(select(nodes.c.node_key).where(nodes.c.node_id == node_id)).scalar_one()
+    connection.execute(statements.INSERT_NODE, {"node_id": node_id})
+    return connection.execute(statements.NODE_KEY, {"node_id": node_id}).scalar_one()
 
 
 def _camera_key(connection: Connection, camera: str, node_key: int) -> int:
     """A camera that no hello has named yet goes by its id."""
     name = camera.rpartition("/")[2]
-    statement = upsert(cameras).values(node_key=node_key, camera=camera, name=name)
-    connection.execute(statement.on_conflict_do_nothing())
-    return connection.execute(select(cameras.c.camera_key).where(cameras.c.camera == camera)).scalar_one()
+    connection.execute(statements.INSERT_CAMERA, {"node_key": node_key, "camera": camera, "name": name})
+    return connection.execute(statements.CAMERA_KEY, {"camera": camera}).scalar_one()
 
 
 def _identity_key(connection: Connection, identity_id: str, first_s: float, last_s: float) -> int:
-    statement = upsert(identities).values(identity_id=identity_id, first_seen_s=first_s, last_seen_s=last_s)
-    wider = {
-        "first_seen_s": func.min(identities.c.first_seen_s, statement.excluded.first_seen_s),
-        "last_seen_s": func.max(identities.c.last_seen_s, statement.excluded.last_seen_s),
-    }
-    stored = statement.on_conflict_do_update(index_elements=["identity_id"], set_=wider)
-    return connection.execute(stored.returning(identities.c.identity_key)).scalar_one()
+    seen = {"identity_id": identity_id, "first_seen_s": first_s, "last_seen_s": last_s}
+    return connection.execute(statements.SEE_IDENTITY, seen).scalar_one()
 
 
 def _move_resume_point(connection: Connection, node_key: int, point: tuple[int, int]) -> None:
     boot_epoch, seq = point
-    held = tuple_(nodes.c.resume_boot_epoch, nodes.c.resume_seq)
-    behind = nodes.c.resume_boot_epoch.is_(None) | (held < tuple_(boot_epoch, seq))
-    connection.execute(
-        update(nodes).where(nodes.c.node_key == node_key, behind).values(resume_boot_epoch=boot_epoch, resume_seq=seq)
-    )
+    connection.execute(statements.MOVE_RESUME_POINT, {"chosen_key": node_key, "boot_epoch": boot_epoch, "seq": seq})
 
 
 def _mend_identity(connection: Connection, identity_key: int) -> None:
