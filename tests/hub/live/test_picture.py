@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ruid_hub.live.picture import ANNOUNCE_EVERY_S, LivePicture, element_id, event
+from ruid_hub.live.picture import ANNOUNCE_EVERY_S, CARDS_SHOWN, LivePicture, element_id, event
 from ruid_hub.site import CameraState, CameraView, PersonCard, SiteView, UniqueCount
 
 
@@ -95,6 +95,15 @@ def test_a_list_that_changes_its_members_or_order_travels_whole(picture: LivePic
     picture.update(view(cameras=(camera("a"), camera("b"))), 0.0)
     picture.update(view(cameras=tuple(camera(name) for name in then)), 0.1)
     assert targets(picture.since(1)) == ["cameras"]
+
+
+def test_people_beyond_the_page_only_change_how_many_there_are(picture: LivePicture, renderer: CountingRenderer):
+    crowd = tuple(person(f"p{number}") for number in range(CARDS_SHOWN + 2))
+    picture.update(view(people=crowd), 0.0)
+    assert len(renderer.rendered) == CARDS_SHOWN
+    assert not picture.update(view(people=(*crowd[:-1], person("other"))), 0.1)
+    picture.update(view(people=crowd[:-1]), 0.2)
+    assert targets(picture.since(1)) == ["people"]
 
 
 def test_a_page_that_missed_revisions_gets_all_that_changed_since(picture: LivePicture):

@@ -9,7 +9,8 @@ import pytest
 from jinja2 import Environment, FileSystemLoader, meta
 
 from hub_fakes import NOON_S, WEB_DIR, health, hello, live, matched, track
-from ruid_hub.pages.rendering import CARDS_SHOWN, ErrorPage, LivePage, Templates, span
+from ruid_hub.live.picture import CARDS_SHOWN
+from ruid_hub.pages.rendering import ErrorPage, LivePage, Templates, span
 from ruid_hub.site import Site, UniqueCount
 
 HOSTILE = """</h3><script>alert(1)</script><img src=x onerror=alert(2)>" onload='x' {{ 7*7 }} </template>\r\ndata: x"""

@@ -11,6 +11,9 @@ from ruid_hub.site import CameraView, PersonCard, SiteView
 ANNOUNCE_EVERY_S = 5.0
 """A screen reader that heard every change would never stop talking."""
 
+CARDS_SHOWN = 60
+"""Cards on a page; the live picture knows more, and the page says how many."""
+
 Item = TypeVar("Item", bound=Hashable)
 
 
@@ -71,7 +74,12 @@ class LivePicture:
         changed = [
             self._summary.update(renderer.title(view) + _inner("summary", renderer.summary(view)), revision),
             self._cameras.update(view.cameras, partial(renderer.camera_list, view), revision),
-            self._people.update(view.people, partial(renderer.people_list, view), revision),
+            self._people.update(
+                view.people[:CARDS_SHOWN],
+                partial(renderer.people_list, view),
+                revision,
+                hidden=len(view.people[CARDS_SHOWN:]),
+            ),
             self._announce(view, at_s, revision),
         ]
         if not any(changed):
@@ -143,7 +151,7 @@ class _List(Generic[Item]):
         self._skeleton_revision = 0
         self._whole: Callable[[], str] = str
 
-    def update(self, items: tuple[Item, ...], whole: Callable[[], str], revision: int) -> bool:
+    def update(self, items: tuple[Item, ...], whole: Callable[[], str], revision: int, *, hidden: int = 0) -> bool:
         former, self._members = self._members, {}
         changed = False
         for item in items:
@@ -152,7 +160,7 @@ class _List(Generic[Item]):
             self._members[key] = member
             changed = changed or member.revision == revision
         self._whole = whole
-        skeleton = tuple(self._members)
+        skeleton = (*self._members, hidden)
         if skeleton != self._skeleton:
             self._skeleton, self._skeleton_revision, changed = skeleton, revision, True
         return changed

@@ -9,11 +9,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ruid_hub.live.picture import element_id
+from ruid_hub.live.picture import CARDS_SHOWN, element_id
 from ruid_hub.site import CameraView, PersonCard, SiteView
-
-CARDS_SHOWN = 60
-"""Cards on the page; the live picture knows more, the page says how many."""
 
 
 @dataclass(frozen=True, slots=True)
