@@ -5,36 +5,53 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TrackerSettings:
-    """Thresholds of a `Tracker`; durations in seconds, lengths in body heights (box heights).
+    """Thresholds of a `Tracker`: durations in seconds, lengths in body heights (heights of the person's box).
 
-    The defaults are meant for every camera and frame rate.
+    The defaults are meant for every camera and every frame rate; `docs/tracking.md` says how they were chosen.
     """
 
     sure_confidence: float = 0.6
-    """From here on a detection may start a track, and chooses its track first."""
+    """From here on a detection may start a track, and chooses its track before the fainter ones."""
     faint_confidence: float = 0.1
     """Below this a detection is not looked at."""
-    least_overlap_sure: float = 0.15
-    """Least overlap (IoU) of a predicted box and a sure detection of the same person."""
-    least_overlap_faint: float = 0.4
-    """The same for a faint detection."""
+    faint_within_s: float = 0.5
+    """A faint detection only continues a track that was seen this recently."""
+
+    box_margin: float = 0.2
+    """Boxes are compared with this share of their width and height added on each side."""
+    shape_weight: float = 0.45
+    """Cost of comparing boxes whose heights differ by a factor of e; sharing no area at all costs 1."""
+    sure_cost_limit: float = 0.9
+    """Dearest pair of a track and a sure detection."""
+    faint_cost_limit: float = 0.5
+    """Dearest pair of a track and a faint detection."""
+    shadow_overlap: float = 0.6
+    """A faint detection that shares this much (IoU) with one already given to a track is a second box of it."""
+    repeat_overlap: float = 0.5
+    """A sure detection that shares this much with one already given to a track does not start another."""
+
     confirmed_after_s: float = 0.15
-    """A track is reported once it has been seen twice over at least this long."""
+    """A new track is reported once it has been seen for this long (and twice at least), and is either ..."""
+    confirming_confidence: float = 0.65
+    """... as sure as this on average, or ..."""
+    confirming_walk: float = 0.5
+    """... this far from where it began: furniture that resembles a person is never sure and never walks."""
     tentative_for_s: float = 0.5
-    """A track that is not confirmed ends when it has not been seen for this long."""
+    """A track not confirmed ends when it has not been seen for this long."""
     coasting_for_s: float = 3.0
     """A confirmed track ends when it has not been seen for this long."""
-    faint_within_s: float = 1.0
-    """Only tracks seen this recently take faint detections."""
     max_tracks: int = 256
-    """Tracks followed at the same time, tentative ones included; surer detections are taken first."""
+    """Tracks followed at the same time, those not confirmed included; the surest detections come in first."""
+
     position_noise: float = 0.05
     """Standard deviation of a detected box's centre."""
     size_noise: float = 0.1
     """Standard deviation of a detected box's width and height."""
+    misfit_noise: float = 5.0
+    """Noise variance grows by this factor for a box e times as wide or high as expected: cut off, or two people."""
     acceleration_noise: float = 0.3
-    """Random change of velocity, body heights per second, over one second."""
-    size_drift: float = 0.2
+    """Random change of velocity over one second, body heights per second."""
+    size_drift: float = 0.05
     """Random change of width and height over one second."""
     starting_speed: float = 1.5
     """Standard deviation of a new track's velocity, body heights per second."""

@@ -1,18 +1,31 @@
-"""Detections of one camera become tracks."""
+"""Detections of one camera become tracks.
+
+Each frame: tracks unseen for too long end; the others are predicted to the frame's time; sure detections choose their
+tracks, then faint ones choose among the tracks left (ByteTrack, Zhang et al. 2022, 3); what is left of the sure ones
+starts new tracks. All tracks live in arrays: one prediction, one matrix of costs, one or two assignments a frame.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ruid_core.geometry.boxes import iou_matrix
 from ruid_core.tracking.assignment import assign
 from ruid_core.tracking.errors import TrackingError
-from ruid_core.tracking.motion import Motion, centre_boxes, corner_boxes
+from ruid_core.tracking.motion import Array, Motion, centre_boxes, corner_boxes
+from ruid_core.tracking.resemblance import pair_costs, repeats
 from ruid_core.tracking.settings import TrackerSettings
 
+_DEFAULTS = TrackerSettings()
 _TENTATIVE = -1
+_UNSEEN = -1
+_NEVER = 1e9
+_ROUNDING_S = 1e-6
+
+# Columns of a tracker's record of its tracks.
+_STARTED, _SEEN, _CONFIDENCE, _MEAN_CONFIDENCE, _SIGHTINGS, _START_X, _START_Y = range(7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,150 +48,174 @@ class TrackerStep:
     """What one frame changed."""
 
     tracks: tuple[Track, ...]
-    """Every confirmed track that has not ended, coasting ones (`detection_index` is -1) included."""
+    """Every confirmed track that has not ended, coasting ones included: their `detection_index` is -1."""
     ended_track_ids: tuple[int, ...]
     """Tracks reported before that are over; they do not come back."""
 
 
-class Tracker:
-    """Follows the people in one camera's picture; feed it every frame's detections, an empty frame's as well."""
+@dataclass(frozen=True, slots=True)
+class _Detections:
+    boxes_cxcywh_px: Array
+    confidences: Array
+    sure: NDArray[np.bool_]
 
-    def __init__(self, *, next_track_id: Callable[[], int], settings: TrackerSettings = TrackerSettings()) -> None:
+
+class Tracker:
+    """Follows the people in one camera's picture for one stream; feed it every frame, also one without detections."""
+
+    def __init__(self, *, next_track_id: Callable[[], int], settings: TrackerSettings = _DEFAULTS) -> None:
         self._settings = settings
         self._next_track_id = next_track_id
         self._at_s = -np.inf
         self._motion = Motion(settings)
         self._ids = np.empty(0, np.int64)
-        self._started_at_s = np.empty(0)
-        self._seen_at_s = np.empty(0)
-        self._confidences = np.empty(0)
-        self._sightings = np.empty(0, np.int64)
+        self._record = np.empty((0, 7))
 
     def update(
         self, boxes_xyxy_px: NDArray[np.float32], confidences: NDArray[np.float32], *, at_s: float
     ) -> TrackerStep:
         """Take in one frame's detections: (N, 4) boxes with (N,) confidences in 0..1, seen at `at_s`.
 
-        Raises `TrackingError` when the time does not advance, the shapes do not fit each other, or a number is
-        not finite; the frame is then as if it had never been.
+        Raises `TrackingError` when the time does not advance, the shapes do not fit each other, or a number is not
+        finite; the frame is then as if it had never been.
         """
         self._check(boxes_xyxy_px, confidences, at_s)
+        ended = self._end_unseen(at_s)
         if self._ids.size:
             self._motion.predict(at_s - self._at_s)
+        seen = _Detections(
+            boxes_cxcywh_px=centre_boxes(boxes_xyxy_px),
+            confidences=confidences.astype(np.float64),
+            sure=confidences >= self._settings.sure_confidence,
+        )
+        taken_by = self._associate(seen, at_s)
+        self._correct(seen, taken_by, at_s)
+        taken_by = self._start(seen, taken_by, at_s)
         self._at_s = at_s
-        taken_by = self._associate(boxes_xyxy_px, confidences)
-        ended = self._end_unseen()
-        taken_by = taken_by[self._kept]
-        taken_by = self._start(boxes_xyxy_px, confidences, taken_by)
         return TrackerStep(tracks=self._report(boxes_xyxy_px, taken_by), ended_track_ids=ended)
 
     def finish(self) -> TrackerStep:
-        """End every track: the stream is over. The tracker can be fed again from any time on."""
-        ended = tuple(int(i) for i in self._ids[self._ids != _TENTATIVE])
+        """End every track: the stream is over. What comes next may start at any time."""
+        ended = tuple(self._ids[self._ids != _TENTATIVE].tolist())
         self._keep(np.zeros(self._ids.size, np.bool_))
         self._at_s = -np.inf
         return TrackerStep(tracks=(), ended_track_ids=ended)
 
     def _check(self, boxes_xyxy_px: NDArray[np.float32], confidences: NDArray[np.float32], at_s: float) -> None:
         if not self._at_s < at_s < np.inf:
-            raise TrackingError(f"time went from {self._at_s} to {at_s} s")
-        if boxes_xyxy_px.ndim != 2 or boxes_xyxy_px.shape != (len(confidences), 4) or confidences.ndim != 1:
-            raise TrackingError(f"{boxes_xyxy_px.shape} boxes with {confidences.shape} confidences")
-        if not np.isfinite(boxes_xyxy_px).all() or not np.isfinite(confidences).all():
+            raise TrackingError(f"the time went from {self._at_s} to {at_s} s")
+        if confidences.ndim != 1 or boxes_xyxy_px.shape != (confidences.size, 4):
+            raise TrackingError(f"boxes {boxes_xyxy_px.shape} with confidences {confidences.shape}")
+        # A sum is finite when every number is, and is one pass; an overflow to infinity is a nonsense box as well.
+        if not np.isfinite(boxes_xyxy_px.sum() + confidences.sum()):
             raise TrackingError("a box or a confidence is not a finite number")
 
-    def _associate(self, boxes_xyxy_px: NDArray[np.float32], confidences: NDArray[np.float32]) -> NDArray[np.intp]:
-        """Return the detection of each track, or -1, and correct the tracks by it."""
-        taken_by = np.full(self._ids.size, -1)
-        if not (self._ids.size and confidences.size):
+    def _end_unseen(self, at_s: float) -> tuple[int, ...]:
+        """Forget who has not been seen for too long, and return the ids of the confirmed ones among them."""
+        last_seen_s = self._record[:, _SEEN]
+        over = last_seen_s < at_s - self._settings.coasting_for_s - _ROUNDING_S
+        tentative = self._ids == _TENTATIVE
+        # By the frame before: at one frame in five seconds a track must still get its second sighting.
+        over |= tentative & (last_seen_s < self._at_s - self._settings.tentative_for_s - _ROUNDING_S)
+        if not over.any():
+            return ()
+        ended = tuple(self._ids[over & ~tentative].tolist())
+        self._keep(~over)
+        return ended
+
+    def _keep(self, kept: NDArray[np.bool_]) -> None:
+        self._motion.keep(kept)
+        self._ids, self._record = self._ids[kept], self._record[kept]
+
+    def _associate(self, seen: _Detections, at_s: float) -> NDArray[np.intp]:
+        """Return (T,) the detection of each track, or -1."""
+        settings = self._settings
+        taken_by = np.full(self._ids.size, _UNSEEN, np.intp)
+        if not (taken_by.size and seen.sure.size):
             return taken_by
-        s = self._settings
-        costs = 1 - iou_matrix(corner_boxes(self._motion.boxes), boxes_xyxy_px)
-        sure = confidences >= s.sure_confidence
-        rows, columns = assign(np.where(sure, costs, 1.0), cost_limit=1 - s.least_overlap_sure)
+        costs = pair_costs(
+            self._motion.boxes_cxcywh_px,
+            seen.boxes_cxcywh_px,
+            margin=settings.box_margin,
+            shape_weight=settings.shape_weight,
+        )
+        rows, columns = assign(np.where(seen.sure, costs, _NEVER), cost_limit=settings.sure_cost_limit)
         taken_by[rows] = columns
-        faint = (confidences >= s.faint_confidence) & ~sure
-        recent = (taken_by < 0) & (self._at_s - self._seen_at_s <= s.faint_within_s)
-        if faint.any() and recent.any():
-            costs = np.where(recent[:, None] & faint, costs, 1.0)
-            rows, columns = assign(costs, cost_limit=1 - s.least_overlap_faint)
+        free = (taken_by < 0) & (self._record[:, _SEEN] >= at_s - settings.faint_within_s - _ROUNDING_S)
+        faint = ~seen.sure & (seen.confidences >= settings.faint_confidence)
+        if free.any() and faint.any():
+            faint &= ~repeats(seen.boxes_cxcywh_px, of=columns, overlap=settings.shadow_overlap)
+            costs = np.where(free[:, None] & faint, costs, _NEVER)
+            rows, columns = assign(costs, cost_limit=settings.faint_cost_limit)
             taken_by[rows] = columns
-        self._see(boxes_xyxy_px, confidences, taken_by)
         return taken_by
 
-    def _see(
-        self,
-        boxes_xyxy_px: NDArray[np.float32],
-        confidences: NDArray[np.float32],
-        taken_by: NDArray[np.intp],
-    ) -> None:
+    def _correct(self, seen: _Detections, taken_by: NDArray[np.intp], at_s: float) -> None:
+        """Bring the tracks that were seen up to date, and confirm those that have shown enough."""
         rows = np.flatnonzero(taken_by >= 0)
         if not rows.size:
             return
         columns = taken_by[rows]
-        self._motion.correct(rows, centre_boxes(boxes_xyxy_px[columns]))
-        self._confidences[rows] = confidences[columns]
-        self._seen_at_s[rows] = self._at_s
-        self._sightings[rows] += 1
-        due = (self._ids == _TENTATIVE) & (self._sightings >= 2)
-        due &= self._seen_at_s - self._started_at_s >= self._settings.confirmed_after_s - 1e-6
+        record = self._record[rows]
+        self._move(rows, seen.boxes_cxcywh_px[columns], unseen_for_s=at_s - record[:, _SEEN], at_s=at_s)
+        confidences = seen.confidences[columns]
+        record[:, _SEEN] = at_s
+        record[:, _CONFIDENCE] = confidences
+        record[:, _SIGHTINGS] += 1
+        record[:, _MEAN_CONFIDENCE] += (confidences - record[:, _MEAN_CONFIDENCE]) / record[:, _SIGHTINGS]
+        self._record[rows] = record
+        if (self._ids[rows] == _TENTATIVE).any():
+            self._confirm()
+
+    def _move(self, rows: NDArray[np.intp], boxes_cxcywh_px: Array, *, unseen_for_s: Array, at_s: float) -> None:
+        found_again = unseen_for_s > at_s - self._at_s + _ROUNDING_S
+        again = rows[found_again]
+        start = self._motion.last_seen_cxcywh_px(again)
+        self._motion.correct(rows, boxes_cxcywh_px)
+        if again.size:
+            gaps_s = unseen_for_s[found_again]
+            self._motion.straighten(again, start_cxcywh_px=start, unseen_for_s=gaps_s)
+
+    def _confirm(self) -> None:
+        settings, record = self._settings, self._record
+        boxes = self._motion.boxes_cxcywh_px
+        walked_px = np.hypot(boxes[:, 0] - record[:, _START_X], boxes[:, 1] - record[:, _START_Y])
+        due = self._ids == _TENTATIVE
+        due &= record[:, _SEEN] - record[:, _STARTED] >= settings.confirmed_after_s - _ROUNDING_S
+        due &= (record[:, _MEAN_CONFIDENCE] >= settings.confirming_confidence) | (
+            walked_px >= settings.confirming_walk * boxes[:, 3]
+        )
         for row in np.flatnonzero(due):
             self._ids[row] = self._next_track_id()
 
-    def _end_unseen(self) -> tuple[int, ...]:
-        unseen_for_s = self._at_s - self._seen_at_s
-        limit = np.where(self._ids == _TENTATIVE, self._settings.tentative_for_s, self._settings.coasting_for_s)
-        over = unseen_for_s > limit
-        self._kept = ~over
-        ended = tuple(int(i) for i in self._ids[over & (self._ids != _TENTATIVE)])
-        if over.any():
-            self._keep(~over)
-        return ended
-
-    def _keep(self, rows: NDArray[np.bool_]) -> None:
-        self._motion.keep(rows)
-        self._ids, self._sightings = self._ids[rows], self._sightings[rows]
-        self._started_at_s, self._seen_at_s = self._started_at_s[rows], self._seen_at_s[rows]
-        self._confidences = self._confidences[rows]
-
-    def _start(
-        self,
-        boxes_xyxy_px: NDArray[np.float32],
-        confidences: NDArray[np.float32],
-        taken_by: NDArray[np.intp],
-    ) -> NDArray[np.intp]:
-        """Start a tentative track on every sure detection that is left; return the detection of each track."""
-        free = confidences >= self._settings.sure_confidence
-        free[taken_by[taken_by >= 0]] = False
-        columns = np.flatnonzero(free)
-        room = self._settings.max_tracks - self._ids.size
-        if columns.size > room:
-            columns = columns[np.argsort(-confidences[columns], kind="stable")[:room]]
-        if not columns.size:
+    def _start(self, seen: _Detections, taken_by: NDArray[np.intp], at_s: float) -> NDArray[np.intp]:
+        """Start a tentative track on each sure detection that is left; return the detection of every track."""
+        taken = taken_by[taken_by >= 0]
+        free = seen.sure.copy()
+        free[taken] = False
+        if not free.any():
             return taken_by
-        now = np.full(columns.size, self._at_s)
-        self._motion.add(centre_boxes(boxes_xyxy_px[columns]))
+        free &= ~repeats(seen.boxes_cxcywh_px, of=taken, overlap=self._settings.repeat_overlap)
+        columns = np.flatnonzero(free)
+        surest = np.argsort(-seen.confidences[columns], kind="stable")
+        columns = columns[surest[: self._settings.max_tracks - self._ids.size]]
+        boxes, confidences = seen.boxes_cxcywh_px[columns], seen.confidences[columns]
+        now = np.full(columns.size, at_s)
+        fresh = (now, now, confidences, confidences, np.ones(columns.size), boxes[:, 0], boxes[:, 1])
+        self._motion.add(boxes)
         self._ids = np.concatenate((self._ids, np.full(columns.size, _TENTATIVE)))
-        self._sightings = np.concatenate((self._sightings, np.ones(columns.size, np.int64)))
-        self._started_at_s = np.concatenate((self._started_at_s, now))
-        self._seen_at_s = np.concatenate((self._seen_at_s, now))
-        self._confidences = np.concatenate((self._confidences, confidences[columns]))
+        self._record = np.concatenate((self._record, np.stack(fresh, axis=1)))
         return np.concatenate((taken_by, columns))
 
     def _report(self, boxes_xyxy_px: NDArray[np.float32], taken_by: NDArray[np.intp]) -> tuple[Track, ...]:
-        predicted = corner_boxes(self._motion.boxes).tolist()
-        seen = boxes_xyxy_px.tolist()
-        columns = zip(
-            self._ids.tolist(),
-            predicted,
-            self._confidences.tolist(),
-            taken_by.tolist(),
-            self._started_at_s.tolist(),
-            self._seen_at_s.tolist(),
-            strict=True,
-        )
+        if not self._ids.size:
+            return ()
+        boxes = corner_boxes(self._motion.boxes_cxcywh_px)
+        found = taken_by >= 0
+        boxes[found] = boxes_xyxy_px[taken_by[found]]
+        rows = zip(self._ids.tolist(), boxes.tolist(), taken_by.tolist(), self._record.tolist(), strict=True)
+        confirmed = compress(rows, self._ids != _TENTATIVE)
         return tuple(
-            Track(track_id, tuple(seen[k] if k >= 0 else box), confidence, k, started, last)
-            for track_id, box, confidence, k, started, last in columns
-            if track_id != _TENTATIVE
+            Track(track_id, tuple(box), record[_CONFIDENCE], index, record[_STARTED], record[_SEEN])
+            for track_id, box, index, record in confirmed
         )
