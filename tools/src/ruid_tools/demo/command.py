@@ -172,11 +172,11 @@ def _watch(stage: Stage, show: Callable[[], None], *, once: bool) -> None:
     ended_s: dict[str, float] = {}
     while True:
         show()
-        if once and all(node.exit_code is not None for node in stage.nodes):
-            break
         for program in stage.programs:
             if program.exit_code is not None:
                 _deal_with_end(stage, program, ended_s, once=once)
+        if once and all(node.exit_code is not None for node in stage.nodes):
+            break
         time.sleep(0.25)
     stage.hub.ask_to_stop()
     stage.hub.wait(timeout_s=10)
