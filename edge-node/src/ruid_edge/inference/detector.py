@@ -33,6 +33,7 @@ class PersonDetector:
         self.model_id = model_id
         self.family = family
         self.input_size = size
+        self.confidence_min = use.confidence_min
         self._runtime = runtime
         self._pictures = pictures
         self._settings = DecodeSettings(
@@ -54,24 +55,27 @@ def load_detector(
     width_px: int,
     height_px: int,
     confidence_min: float | None = None,
+    long_side_px: int | None = None,
 ) -> PersonDetector:
     """Load a detector for a camera whose pictures have the given size; pictures of other sizes fit in as well.
 
     `path_or_name` is `accurate`, `fast` or the path of an ONNX file; a file's family is told from its outputs. A
-    network whose input size is open gets the size that wastes least on this camera. `confidence_min` replaces the
-    model's own threshold. Raises `InferenceError`s that say what to do.
+    network whose input size is open gets the size that wastes least on this camera, its long side `long_side_px`.
+    That and `confidence_min` replace what the model's card says. Raises `InferenceError`s that say what to do.
     """
     model = find_model(path_or_name)
-    use = model.detector_use
+    use = _overruled(model.detector_use, confidence_min=confidence_min, long_side_px=long_side_px)
     layout = read_layout(model.path, read_inputs(model.path))
     size = _choose_size(layout, Size(width_px, height_px), use)
     network = open_runtime(runtime, model.path, threads=threads, sides=_open_sides(model.path, layout, size))
     tensor = np.zeros(layout.shape(1, size), layout.dtype)
     family = Family(use.family) if use.family else _find_family(model.path, network.run(tensor), size)
-    if confidence_min is not None:
-        use = msgspec.structs.replace(use, confidence_min=confidence_min)
     pictures = PictureTensor(layout, size, preparation_for(family, layout))
     return PersonDetector(network, pictures, model_id=model.model_id, family=family, size=size, use=use)
+
+
+def _overruled(use: DetectorUse, **wanted: float | None) -> DetectorUse:
+    return msgspec.structs.replace(use, **{name: value for name, value in wanted.items() if value is not None})
 
 
 def _choose_size(layout: InputLayout, picture: Size, use: DetectorUse) -> Size:

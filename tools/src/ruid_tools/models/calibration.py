@@ -17,6 +17,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from ruid_tools.models.qdq import stored_bytes
+
 Picture = NDArray[np.uint8]
 Limits = dict[str, tuple[float, float]]
 
@@ -61,7 +63,7 @@ def _watching(model: onnx.ModelProto, names: Sequence[str]) -> Any:
     watching.CopyFrom(model)
     del watching.graph.output[:]
     watching.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
-    return ort.InferenceSession(watching.SerializeToString(), providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(stored_bytes(watching), providers=["CPUExecutionProvider"])
 
 
 def _outwards(value: float) -> float:

@@ -5,11 +5,10 @@ import json
 from pathlib import Path
 
 from ruid_tools.models.calibration import letterboxed, measure_ranges, read_pictures
+from ruid_tools.models.detector_files import FLOAT_FILE, INT8_FILE, RANGES_FILE
 from ruid_tools.models.nanodet import build_graph, read_layers, watched_tensors
+from ruid_tools.models.qdq import stored_bytes
 
-INT8_FILE = "detector-nanodet-g.int8.onnx"
-FLOAT_FILE = "detector-nanodet-g.fp32.onnx"
-RANGES_FILE = "ranges.json"
 _SIDE_PX = 416
 
 
@@ -21,8 +20,8 @@ def build(model_json: Path, calibration: list[tuple[Path, int]], out: Path) -> N
     squares = [letterboxed(picture, width_px=_SIDE_PX, height_px=_SIDE_PX) for picture in pictures]
     ranges = measure_ranges(graph, watched_tensors(layers), squares)
     out.mkdir(parents=True, exist_ok=True)
-    (out / FLOAT_FILE).write_bytes(graph.SerializeToString(deterministic=True))
-    (out / INT8_FILE).write_bytes(build_graph(layers, ranges).SerializeToString(deterministic=True))
+    (out / FLOAT_FILE).write_bytes(stored_bytes(graph))
+    (out / INT8_FILE).write_bytes(stored_bytes(build_graph(layers, ranges)))
     (out / RANGES_FILE).write_text(json.dumps({"pictures": len(squares), "ranges": ranges}, indent=1))
 
 

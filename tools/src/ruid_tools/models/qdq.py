@@ -119,3 +119,8 @@ def _affine(limits: tuple[float, float]) -> tuple[np.float32, np.uint8]:
     low, high = min(limits[0], 0.0), max(limits[1], 0.0)
     step = np.float32(max(high - low, 1e-8) / 255)
     return step, np.uint8(round(-low / float(step)))
+
+
+def stored_bytes(model: onnx.ModelProto) -> bytes:
+    """Return a model as its file holds it: the same model gives the same bytes."""
+    return bytes(model.SerializeToString(deterministic=True))  # pyright: ignore[reportUnknownArgumentType]

@@ -1,13 +1,18 @@
 """Read the weights of a TensorFlow.js graph model; the format is a JSON manifest beside a flat binary file."""
 
 import json
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Weights = dict[str, NDArray[np.generic]]
+Weights = dict[str, NDArray[Any]]
+
+
+_STORED = {"float16", "float32", "int32", "bool"}
 
 
 def read_weights(model_json: Path) -> Weights:
@@ -16,7 +21,7 @@ def read_weights(model_json: Path) -> Weights:
     Weights stored as float16 come back in their original type. Affine `uint8` compression is not read: the
     models built here do not use it, and it raises ValueError.
     """
-    manifest = json.loads(model_json.read_text())["weightsManifest"]
+    manifest: list[dict[str, Any]] = json.loads(model_json.read_text(encoding="utf-8"))["weightsManifest"]
     weights: Weights = {}
     for group in manifest:
         stored = b"".join((model_json.parent / path).read_bytes() for path in group["paths"])
@@ -26,12 +31,11 @@ def read_weights(model_json: Path) -> Weights:
     return weights
 
 
-def _read_one(entry: dict[str, object], stored: bytes, offset: int) -> tuple[NDArray[np.generic], int]:
-    shape = [int(side) for side in entry["shape"]]  # type: ignore[attr-defined]
-    kept_as = entry.get("quantization", entry)["dtype"]  # type: ignore[index]
-    if kept_as not in {"float16", "float32", "int32", "bool"}:
+def _read_one(entry: Mapping[str, Any], stored: bytes, offset: int) -> tuple[NDArray[Any], int]:
+    """Return a weight and where the next one begins."""
+    shape: list[int] = entry["shape"]
+    kept_as = str(entry.get("quantization", entry)["dtype"])
+    if kept_as not in _STORED:
         raise ValueError(f"weight {entry['name']} is stored as {kept_as}, which is not supported")
-    dtype = np.dtype(str(kept_as)).newbyteorder("<")
-    flat = np.frombuffer(stored, dtype, count=prod(shape), offset=offset)
-    wanted = "bool" if kept_as == "bool" else str(entry["dtype"])
-    return flat.astype(wanted).reshape(shape), offset + flat.nbytes
+    flat = np.frombuffer(stored, np.dtype(kept_as).newbyteorder("<"), count=prod(shape), offset=offset)
+    return flat.astype(str(entry["dtype"])).reshape(shape), offset + flat.nbytes

@@ -1,0 +1,165 @@
+"""The figures of the detector's cards: accuracy in float and in 8 bits, and time as a ratio in one run.
+
+Three sets of pictures, none of which is in the repository:
+
+- COCO128's labelled people (the network was trained on COCO and has seen these pictures);
+- frames of OpenCV's vtest.avi with this project's own truth, whole and as the demo's two cameras;
+- street pictures without labels, where YOLOX-nano's detections above 0.6 stand for the truth and its detections
+  from 0.1 to 0.6 count neither way: a measure of agreement on people that are easy to see, not of accuracy.
+"""
+
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ruid_core.vision import Detections
+from ruid_edge.inference import PersonDetector, load_detector
+from ruid_tools.evaluation.detector_scores import Picture, Truth, read_pictures, read_truth, score, truth_of
+from ruid_tools.models.detector_cards import CONFIDENCE_MIN, LONG_SIDES_PX
+
+_PEER = Path("models/yolox_nano.onnx")
+_FAINT = 5e-4
+_PSEUDO_SURE = 0.6
+_PSEUDO_FAINT = 0.1
+_ROUNDS = 60
+_VTEST = Path("/usr/share/doc/opencv-doc/examples/data/vtest.avi")
+_VTEST_TRUTH = Path("gt/vtest_tracks_1_404_visible.txt")
+_VTEST_EVERY = 4
+_DEMO_HALVES = ((0, 372), (396, 768))
+_WHOLE = ((0, 768),)
+_VISIBLE_MIN = 0.6
+
+Labelled = tuple[dict[int, Picture], Truth]
+
+
+def measure_figures(float_file: Path, int8_file: Path, data: Path) -> dict[str, dict[str, Any]]:
+    """Return `accuracy` and `speed` by card name. Sets that are not in `data` are left out."""
+    sets = dict(_sets(data))
+    figures: dict[str, dict[str, Any]] = {}
+    for name, long_side_px in LONG_SIDES_PX.items():
+        accuracy = {
+            label: {
+                "float": _accuracy(float_file, labelled, long_side_px),
+                "int8": _accuracy(int8_file, labelled, long_side_px),
+            }
+            for label, labelled in sets.items()
+        }
+        figures[name] = {"accuracy": accuracy, "speed": _speed(float_file, int8_file, data / _PEER, long_side_px)}
+    return figures
+
+
+def _sets(data: Path) -> Iterator[tuple[str, Labelled]]:
+    if (data / "coco128").is_dir():
+        truth = read_truth(data / "coco128" / "person_coco128.json")
+        yield "coco128 people, square input", (read_pictures(truth, data / "coco128" / "train2017"), truth)
+    if _VTEST.is_file() and (data / _VTEST_TRUTH).is_file():
+        yield "vtest, whole picture (4:3)", _vtest(data / _VTEST_TRUTH, _WHOLE)
+        yield "vtest, the demo's cameras (2:3)", _vtest(data / _VTEST_TRUTH, _DEMO_HALVES)
+    if (data / "street").is_dir() and (data / _PEER).is_file():
+        yield "street, agreement with YOLOX-nano above 0.6", _street(data)
+
+
+def _accuracy(model: Path, labelled: Labelled, long_side_px: int) -> dict[str, float]:
+    pictures, truth = labelled
+    shapes = {picture.shape[:2] for picture in pictures.values()}
+    height_px, width_px = shapes.pop() if len(shapes) == 1 else (1, 1)
+    detector = _load(model, width_px, height_px, long_side_px)
+    found = ((image_id, detector.detect(picture)) for image_id, picture in pictures.items())
+    scores = score(truth, found, threshold=CONFIDENCE_MIN)
+    return {
+        "ap": round(scores.ap, 3),
+        "ap50": round(scores.ap50, 3),
+        "recall_at_0.1": round(scores.recall, 3),
+        "precision_at_0.1": round(scores.precision, 3),
+    }
+
+
+def _load(model: Path, width_px: int, height_px: int, long_side_px: int = 416, threads: int = 1) -> PersonDetector:
+    return load_detector(
+        str(model),
+        threads=threads,
+        width_px=width_px,
+        height_px=height_px,
+        confidence_min=_FAINT,
+        long_side_px=long_side_px,
+    )
+
+
+def _vtest(truth_file: Path, views: tuple[tuple[int, int], ...]) -> Labelled:
+    rows = np.loadtxt(truth_file, delimiter=",")
+    pictures: dict[int, Picture] = {}
+    boxes: dict[int, Any] = {}
+    unsure: dict[int, Any] = {}
+    for number, frame in _every_frame(_VTEST, _VTEST_EVERY, last=404):
+        own = rows[rows[:, 0] == number][:, 2:6]
+        corners = np.concatenate([own[:, :2], own[:, :2] + own[:, 2:]], axis=1)
+        for left, right in views:
+            seen = corners.copy()
+            seen[:, [0, 2]] = np.clip(seen[:, [0, 2]], left, right) - left
+            shares = (seen[:, 2] - seen[:, 0]) / (corners[:, 2] - corners[:, 0])
+            key = len(pictures)
+            pictures[key] = np.ascontiguousarray(frame[:, left:right])
+            boxes[key], unsure[key] = seen[shares > 0], shares[shares > 0] < _VISIBLE_MIN
+    return pictures, truth_of(boxes, unsure)
+
+
+def _every_frame(video: Path, step: int, *, last: int) -> Iterator[tuple[int, Picture]]:
+    """Give every `step`-th frame with its number, counted from 1."""
+    capture = cv2.VideoCapture(str(video))
+    for number in range(1, last + 1):
+        taken, frame = capture.read()
+        if not taken:
+            return
+        if (number - 1) % step == 0:
+            yield number, np.asarray(frame, np.uint8)
+
+
+def _street(data: Path) -> Labelled:
+    pictures: dict[int, Picture] = {}
+    with tarfile.open(data / "street" / "street.tar") as archive:
+        for member in archive:
+            stream = archive.extractfile(member) if member.isfile() else None
+            if stream is not None:
+                decoded = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_COLOR)
+                pictures[len(pictures)] = np.asarray(decoded, np.uint8)
+    peer = load_detector(str(data / _PEER), threads=2, width_px=416, height_px=416, confidence_min=_PSEUDO_FAINT)
+    seen = {image_id: peer.detect(picture) for image_id, picture in pictures.items()}
+    boxes = {image_id: detections.boxes_xyxy_px for image_id, detections in seen.items()}
+    unsure = {image_id: detections.confidences < _PSEUDO_SURE for image_id, detections in seen.items()}
+    return pictures, truth_of(boxes, unsure)
+
+
+def _speed(float_file: Path, int8_file: Path, peer: Path, long_side_px: int) -> dict[str, Any]:
+    """Return medians as ratios to the peer's 416×416, from picture to boxes, one thread, all in one run."""
+    cameras = {"square": (416, 416), "4:3": (640, 480), "16:9": (1280, 720), "the demo's": (372, 576)}
+    runners: dict[str, tuple[Callable[[Picture], Detections], Picture]] = {}
+    for label, (width_px, height_px) in cameras.items():
+        picture = _noise(width_px, height_px)
+        runners[f"int8, {label}"] = (_load(int8_file, width_px, height_px, long_side_px).detect, picture)
+    runners["float, square"] = (_load(float_file, 416, 416, long_side_px).detect, _noise(416, 416))
+    if peer.is_file():
+        runners["YOLOX-nano float 416×416"] = (_load(peer, 416, 416).detect, _noise(416, 416))
+    medians_s = _medians_s(runners)
+    unit = medians_s.get("YOLOX-nano float 416×416", medians_s["float, square"])
+    return {label: round(duration_s / unit, 3) for label, duration_s in medians_s.items()}
+
+
+def _medians_s(runners: dict[str, tuple[Callable[[Picture], Detections], Picture]]) -> dict[str, float]:
+    """Return medians of the thread's own time: other programs on the machine count little."""
+    durations_s: dict[str, list[float]] = {label: [] for label in runners}
+    for _ in range(_ROUNDS):
+        for label, (detect, picture) in runners.items():
+            started = time.thread_time()
+            detect(picture)
+            durations_s[label].append(time.thread_time() - started)
+    return {label: median(durations) for label, durations in durations_s.items()}
+
+
+def _noise(width_px: int, height_px: int) -> Picture:
+    return np.random.default_rng(0).integers(0, 255, (height_px, width_px, 3)).astype(np.uint8)

