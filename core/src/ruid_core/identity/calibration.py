@@ -17,12 +17,17 @@ import numpy as np
 
 from ruid_core.identity.arrays import F32
 
+FIRST_SCALE = 0.05
+LEAST_SCALE = 0.02
+MOST_FAR = 0.5
+MOST_NEAR = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class CalibrationPriors:
     """Where calibration starts; none of it is a similarity threshold for a site that has been running."""
 
-    strangers_at_price: float = 0.35
+    strangers_at_price: float = 0.25
     tail_from: float = 10.0
     tail_to: float = 2.0
     free_label_people: float = 8.0
@@ -53,16 +58,19 @@ class FreeLabels:
     same: float
     different: float
 
+    def between(self, share: float) -> float:
+        """So far on the way from `different` to `same`."""
+        return self.different + share * (self.same - self.different)
 
-def calibrate(stranger_similarities: F32, people: int, labels: FreeLabels, priors: CalibrationPriors) -> Calibration:
-    """Learn from similarities (M,) of pairs that are not linked, among `people` people."""
-    span = labels.same - labels.different
-    leaning = labels.different + priors.free_label_share * span
-    if len(stranger_similarities) < 2:
-        return Calibration(leaning, 0.05)
-    far, near = min(0.5, priors.tail_from / people), min(0.2, priors.tail_to / people)
-    low, high = np.quantile(stranger_similarities, (1.0 - far, 1.0 - near))
-    scale = max(0.02, float(high - low) / log(far / near))
+
+def calibrate(strangers: F32, people: int, labels: FreeLabels, priors: CalibrationPriors) -> Calibration:
+    """Learn from the similarities (M,) of pairs that are not linked, among `people` people."""
+    if len(strangers) < 2:
+        return Calibration(labels.between(priors.free_label_share), FIRST_SCALE)
+    far, near = min(MOST_FAR, priors.tail_from / people), min(MOST_NEAR, priors.tail_to / people)
+    low, high = np.quantile(strangers, (1.0 - far, 1.0 - near))
+    scale = max(LEAST_SCALE, float(high - low) / log(far / near))
     tail = float(high) + scale * log(near * people / priors.strangers_at_price)
     lean = priors.free_label_people
-    return Calibration(min(labels.different + priors.largest_share * span, (people * tail + lean * leaning) / (people + lean)), scale)
+    price = (people * tail + lean * labels.between(priors.free_label_share)) / (people + lean)
+    return Calibration(min(labels.between(priors.largest_share), price), scale)

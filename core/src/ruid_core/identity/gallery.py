@@ -3,15 +3,21 @@
 A track is kept as the weighted mean of its crops (raw, so that it can be projected anew) and the present
 projection of that mean, a unit vector. An identity is the sum of its tracks' vectors: the dot product with the
 sum, over the number of tracks, is the average similarity to all of them, which is what average linkage
-compares. When the table of tracks is full, the tracks that ended longest ago are folded into their identity's
+compares. When the table of tracks is full, the tracks seen longest ago are folded into their identity's
 archive, one vector with a count, and leave behind from when to when each camera saw them.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from ruid_core.identity.arrays import F32, F64, Flags, Ints, grown, unit_rows
+from ruid_core.identity.arrays import F32, F64, Flags, Ints, group_sums, grown, unit_rows
+from ruid_core.identity.constraints import ArchivedSpans
+from ruid_core.identity.errors import UnknownTrack
 from ruid_core.identity.projection import Projection
+from ruid_core.identity.values import Evidence
 
+LEAST_QUALITY = 0.05
 NOBODY = -1
 FIRST_ROOM = 64
 
@@ -137,7 +143,9 @@ class Identities:
     def similarities(self, vector: F32) -> F32:
         """Average similarity of a vector (D,) to every row's tracks: (rows,); 0 for empty rows."""
         used = len(self.names)
-        return (self.sums[:used] @ vector) / np.maximum(self.counts[:used], 1.0)
+        scores: F32 = self.sums[:used] @ vector
+        scores /= np.maximum(self.counts[:used], np.float32(1.0))
+        return scores
 
     def _new_row(self) -> int:
         row = len(self.names)
@@ -146,3 +154,134 @@ class Identities:
             for name in ("sums", "counts", "archives", "archive_counts", "archive_sums", "seen_s"):
                 setattr(self, name, grown(getattr(self, name), 2 * row))
         return row
+
+
+class Gallery:
+    """Tracks and identities together: every change of who belongs to whom goes through here."""
+
+    def __init__(self, dim: int) -> None:
+        self.tracks = Tracks(dim)
+        self.identities = Identities(dim)
+        self.spans = ArchivedSpans()
+        self.projection = Projection.identity(dim)
+        self._folded: dict[str, int] = {}
+
+    def add_crops(self, row: int, evidence: Evidence) -> None:
+        """Count the evidence in, and move the track's vector to where it now belongs."""
+        tracks = self.tracks
+        rows = unit_rows(evidence.embeddings.astype(np.float32, copy=False))
+        weights = np.clip(evidence.qualities, LEAST_QUALITY, 1.0).astype(np.float32)
+        odd = slice(1 - int(tracks.crops[row]) % 2, None, 2)
+        tracks.totals[row] += weights @ rows
+        tracks.odd_totals[row] += weights[odd] @ rows[odd]
+        tracks.weights[row] += weights.sum()
+        tracks.crops[row] += len(rows)
+        tracks.started_s[row] = min(tracks.started_s[row], evidence.started_at_s)
+        tracks.at_s[row] = max(tracks.at_s[row], evidence.at_s)
+        tracks.ended[row] = False
+        self._turn(row)
+
+    def _turn(self, row: int) -> None:
+        tracks = self.tracks
+        mean = tracks.totals[row : row + 1] / tracks.weights[row]
+        vector = self.projection.project(mean, tracks.cameras[row : row + 1])[0]
+        identity = int(tracks.identities[row])
+        if identity != NOBODY:
+            self.identities.sums[identity] += vector - tracks.vectors[row]
+            self.identities.seen_s[identity] = max(self.identities.seen_s[identity], tracks.at_s[row])
+        tracks.vectors[row] = vector
+
+    def name_of(self, track: str) -> str:
+        """The identity_id that a track, folded or not, belongs to; raises `UnknownTrack`."""
+        row = self.tracks.rows.get(track)
+        identity = self._folded.get(track, NOBODY) if row is None else int(self.tracks.identities[row])
+        if identity == NOBODY:
+            raise UnknownTrack(track)
+        return self.identities.names[identity]
+
+    def move(self, row: int, identity: int) -> None:
+        """The track belongs to `identity` from now on; call `drop_empty` when all moves are made."""
+        tracks, identities = self.tracks, self.identities
+        before = int(tracks.identities[row])
+        if before == identity:
+            return
+        tracks.identities[row] = identity
+        identities.put(identity, tracks.vectors[row])
+        identities.seen_s[identity] = max(identities.seen_s[identity], tracks.at_s[row])
+        if before != NOBODY:
+            identities.take(before, tracks.vectors[row])
+
+    def move_archive(self, old: int, new: int) -> list[str]:
+        """Everything folded of one identity goes to another; returns the tracks that went."""
+        identities = self.identities
+        for total in (identities.sums, identities.counts):
+            moved = identities.archive_sums if total is identities.sums else identities.archive_counts
+            total[new] += moved[old]
+            total[old] -= moved[old]
+        for total in (identities.archives, identities.archive_sums, identities.archive_counts):
+            total[new] += total[old]
+            total[old] = 0.0
+        self.spans.move(old, new)
+        tracks = [track for track, identity in self._folded.items() if identity == old]
+        self._folded.update(dict.fromkeys(tracks, new))
+        return tracks
+
+    def fold(self, rows: Ints, *, most_folded: int) -> None:
+        """Fold tracks into their identities' archives; names are kept of the last `most_folded` of them."""
+        tracks = self.tracks
+        centred = self.projection.centre(tracks.means(rows), tracks.cameras[rows])
+        for row, vector in zip(rows.tolist(), centred, strict=True):
+            identity = int(tracks.identities[row])
+            self.identities.archive(identity, vector, tracks.vectors[row])
+            camera, started_s, until_s = int(tracks.cameras[row]), tracks.started_s[row], tracks.at_s[row]
+            self.spans.add(camera, identity, float(started_s), float(until_s))
+            self._folded[tracks.names[row]] = identity
+            tracks.drop(row)
+        self._forget_names(list(self._folded)[: max(0, len(self._folded) - most_folded)])
+
+    def forget_unseen(self, *, most_identities: int) -> None:
+        """Drop the identities without tracks that were seen longest ago, down to `most_identities`."""
+        identities = self.identities
+        too_many = len(identities) - most_identities
+        if too_many <= 0:
+            return
+        used = len(identities.names)
+        only_archive = (identities.counts[:used] > 0) & (identities.counts[:used] == identities.archive_counts[:used])
+        rows = np.flatnonzero(only_archive)
+        oldest = rows[np.argsort(identities.seen_s[rows], kind="stable")[:too_many]].tolist()
+        gone = set(oldest)
+        self._forget_names([track for track, identity in self._folded.items() if identity in gone])
+        for row in oldest:
+            self.spans.drop(row)
+            identities.drop(row)
+
+    def reproject(self, projection: Projection) -> None:
+        """Turn everything into a new projection."""
+        tracks, identities = self.tracks, self.identities
+        rows, used = tracks.used(), len(identities.names)
+        self.projection = projection
+        tracks.vectors[rows] = projection.project(tracks.means(rows), tracks.cameras[rows])
+        identities.project_archives(self.archived(), projection)
+        sums = group_sums(tracks.vectors[rows], tracks.identities[rows], used)
+        identities.sums[:used] = identities.archive_sums[:used] + sums
+
+    def archived(self) -> Ints:
+        """Rows of the identities that have an archive, ascending."""
+        return np.flatnonzero(self.identities.archive_counts[: len(self.identities.names)] > 0)
+
+    def nbytes(self) -> int:
+        """Bytes of everything that grows with tracks and identities, names at 64 bytes each."""
+        arrays = [*vars(self.tracks).values(), *vars(self.identities).values(), self.projection.axes]
+        names = len(self.tracks) + len(self.identities) + len(self._folded)
+        return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray)) + 64 * names
+
+    def _forget_names(self, tracks: Iterable[str]) -> None:
+        for track in tracks:
+            del self._folded[track]
+
+    def drop_empty(self, rows: Iterable[int]) -> None:
+        """Give back the rows of identities that have neither tracks nor an archive left."""
+        for row in rows:
+            if self.identities.names[row] and self.identities.counts[row] < 0.5:
+                self.spans.drop(row)
+                self.identities.drop(row)

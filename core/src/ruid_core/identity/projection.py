@@ -37,8 +37,12 @@ class Projection:
 
     def project(self, rows: F32, cameras: Ints) -> F32:
         """Unit rows (N, D) of the new space, from raw embeddings (N, D) of `cameras` (N,)."""
+        return self.whiten(self.centre(rows, cameras))
+
+    def centre(self, rows: F32, cameras: Ints) -> F32:
+        """The first half of `project`: unit rows without what is common to a camera's pictures."""
         known = np.minimum(cameras, len(self.means) - 1)
-        return self.whiten(unit_rows(rows - self.means[known]))
+        return unit_rows(rows - self.means[known])
 
     def whiten(self, centred: F32) -> F32:
         """The second half of `project`: unit rows from centred unit rows."""
@@ -56,9 +60,7 @@ def learn_projection(
 
 
 def _camera_means(rows: F32, cameras: Ints, people: Ints, priors: ProjectionPriors, camera_count: int) -> F32:
-    pairs, pair_of, sizes = np.unique(
-        people * camera_count + cameras, return_inverse=True, return_counts=True
-    )
+    pairs, pair_of, sizes = np.unique(people * camera_count + cameras, return_inverse=True, return_counts=True)
     pair_means = group_sums(rows, pair_of, len(pairs)) / sizes[:, None].astype(np.float32)
     site = pair_means.sum(axis=0) / (len(pairs) + priors.site_mean_people)
     pair_cameras = pairs % camera_count
@@ -69,17 +71,34 @@ def _camera_means(rows: F32, cameras: Ints, people: Ints, priors: ProjectionPrio
 
 
 def _whitening_axes(centred: F32, people: Ints, priors: ProjectionPriors) -> F32:
+    """A symmetric (D, D) matrix; directions that nobody has shown anything in keep the floor's scale."""
     tracks = np.bincount(people)
+    dim = centred.shape[1]
     weighted = centred / np.sqrt(tracks[people] * len(tracks))[:, None].astype(np.float32)
-    variances, axes = np.linalg.eigh((weighted.T @ weighted).astype(np.float64))
-    floor = priors.whitening_floor + priors.whitening_people * _shrinkage(variances, len(tracks))
-    scales = 1.0 / np.sqrt(np.maximum(variances, 0.0) + floor * variances.mean())
-    return (axes * scales).astype(np.float32)
+    variances, axes = _principal_axes(weighted)
+    floor = priors.whitening_floor + priors.whitening_people * _shrinkage(variances, dim, len(tracks))
+    level = floor * float(variances.sum()) / dim
+    scales = 1.0 / np.sqrt(variances + level)
+    base = 1.0 / np.sqrt(level)
+    matrix = np.eye(dim) * base + (axes * (scales - base)) @ axes.T
+    return (matrix / base).astype(np.float32)
 
 
-def _shrinkage(variances: F64, people: int) -> float:
+def _principal_axes(weighted: F32) -> tuple[F64, F64]:
+    """Variances (R,) and axes (D, R) of rows (N, D), through the smaller of the two Gram matrices."""
+    rows = weighted.astype(np.float64)
+    if len(rows) >= rows.shape[1]:
+        variances, axes = np.linalg.eigh(rows.T @ rows)
+        return np.maximum(variances, 0.0), axes
+    variances, mixtures = np.linalg.eigh(rows @ rows.T)
+    kept = variances > 1e-9 * max(float(variances[-1]), 1e-12)
+    variances, mixtures = variances[kept], mixtures[:, kept]
+    return variances, rows.T @ mixtures / np.sqrt(variances)
+
+
+def _shrinkage(variances: F64, dim: int, people: int) -> float:
     """Oracle approximating shrinkage (Chen, Wiesel, Eldar, Hero 2010), as a share of the mean variance to add."""
-    dim, total = len(variances), float(variances.sum())
+    total = float(variances.sum())
     squares = float(variances @ variances)
     above = (1.0 - 2.0 / dim) * squares + total * total
     below = (people + 1.0 - 2.0 / dim) * (squares - total * total / dim)

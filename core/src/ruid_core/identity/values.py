@@ -116,3 +116,7 @@ class IdentityEngine(Protocol):
     def identity_of(self, track: str) -> str:
         """The present answer for a track; raises `UnknownTrack`."""
         ...
+
+    def state_bytes(self) -> int:
+        """About how many bytes the state takes."""
+        ...
