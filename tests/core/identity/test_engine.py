@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 from numpy.typing import NDArray
+
 from ruid_core.identity import Evidence, IdentityState, TrackletEngine
 
 

@@ -4,6 +4,7 @@ Evidence about one track goes in, a decision about that track comes out, at once
 in view; later evidence may revise it. Every threshold is learned from the stream itself.
 """
 
+from ruid_core.identity.checks import check_evidence
 from ruid_core.identity.engine import TrackletEngine
 from ruid_core.identity.errors import (
     EvidenceRefused,
@@ -54,4 +55,5 @@ __all__ = [
     "WrongModel",
     "WrongShape",
     "ZeroNorm",
+    "check_evidence",
 ]

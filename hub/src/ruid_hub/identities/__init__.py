@@ -1,5 +1,10 @@
-"""Identity engines behind one interface, by name."""
+"""Identity engines behind one interface, by name: RuID's own and River's.
 
+River is imported here and nowhere else in the hub.
+"""
+
+from ruid_hub.identities.clusterer import RuidClusterer
 from ruid_hub.identities.engines import ENGINE_NAMES, UnknownEngine, build_engine
+from ruid_hub.identities.labelled import LabelledEngine
 
-__all__ = ["ENGINE_NAMES", "UnknownEngine", "build_engine"]
+__all__ = ["ENGINE_NAMES", "LabelledEngine", "RuidClusterer", "UnknownEngine", "build_engine"]
