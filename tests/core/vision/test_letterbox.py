@@ -16,7 +16,7 @@ def test_boxes_come_back_from_the_input_as_they_went_in(
     picture: Size, network: Size, centred: bool, rows: list[tuple[int, ...]]
 ) -> None:
     whole = np.array([picture.width_px, picture.height_px] * 2, np.float32)
-    boxes = np.array(rows, np.float32).reshape(-1, 4) / 8 * whole
+    boxes = (np.array(rows, np.float32).reshape(-1, 4) / 8 * whole).astype(np.float32)
     letterbox = fit(picture, network, centred=centred)
     back = letterbox.to_picture(letterbox.to_input(boxes))
     np.testing.assert_allclose(back, boxes, atol=whole.max() * 1e-5)

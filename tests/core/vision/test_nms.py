@@ -16,7 +16,7 @@ _scenes = st.lists(
 
 def _scene(rows: list[tuple[int, int, int, int, int]]) -> tuple[Boxes, NDArray[np.float32]]:
     table = np.array(rows, np.float32).reshape(-1, 5)
-    return np.concatenate([table[:, :2], table[:, :2] + table[:, 2:4]], axis=1), table[:, 4] / 10
+    return np.concatenate([table[:, :2], table[:, :2] + table[:, 2:4]], axis=1), (table[:, 4] / 10).astype(np.float32)
 
 
 def _one_by_one(boxes: Boxes, confidences: NDArray[np.float32], iou_max: float) -> list[int]:
