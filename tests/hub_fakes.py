@@ -156,11 +156,15 @@ Answer = TypeVar("Answer")
 class PagesOnly:
     """A hub that no node feeds: its web server runs in a thread, tests feed its site with `do`."""
 
-    def __init__(self, store: Store, *, port: int = 0, site_name: str = "Corner shop") -> None:
+    def __init__(
+        self, store: Store, *, port: int = 0, site_name: str = "Corner shop", send_buffer_bytes: int | None = None
+    ) -> None:
         self._store = store
         self._site_name = site_name
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if send_buffer_bytes is not None:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
         self._listener.bind(("127.0.0.1", port))
         self.port = int(self._listener.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}/"

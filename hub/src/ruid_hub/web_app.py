@@ -47,6 +47,7 @@ SECURITY_HEADERS = {
 }
 log: structlog.stdlib.BoundLogger = structlog.get_logger("ruid_hub.web")
 
+VENDOR_FILES = ("htmx.js", "hx-sse.js", "pico.css")
 YEAR_S = 365 * 86_400
 REFUSALS = {
     401: ("Please sign in", "This page is for people who are known to this hub."),
@@ -85,6 +86,7 @@ def create_web_app(
     Close the notifier before stopping the web server: open streams end then. `not_ready` gives the reasons why
     the hub cannot do its work, none when it can.
     """
+    _look_for_vendor_files(settings.web_dir)
     templates = Templates(settings.web_dir, site_name=settings.site_name, time_zone=settings.time_zone, clock=clock)
     feed = LiveFeed(site=site, picture=LivePicture(templates), notifier=notifier, clock=clock)
     metrics.registry.register(SiteCollector(site=site, store=store, feed_counts=feed.counts, clock=clock))
@@ -109,6 +111,13 @@ def create_web_app(
         logging_config=None,
         debug=False,
     )
+
+
+def _look_for_vendor_files(web_dir: Path) -> None:
+    """Without them the pages are plain and do not follow along, but the hub works."""
+    missing = [name for name in VENDOR_FILES if not (web_dir / "static" / "vendor" / name).is_file()]
+    if missing:
+        log.warning("web.files_missing", files=missing, advice="run `npm ci` and `npm run vendor` in web/")
 
 
 def _given(part: object) -> Provide:

@@ -15,6 +15,7 @@ from ruid_hub.store import (
     StoreBusyError,
     StoreError,
     StorePathError,
+    StoreWriteError,
     open_store,
 )
 
@@ -32,6 +33,12 @@ def dropped(seq: int, items: int = 3) -> DroppedRow:
 
 def gap(seq: int) -> GapRow:
     return GapRow("node-1", 1, seq, CoverageGap("node-1/cam", NOON_S, NOON_S + 10, "source lost"))
+
+
+def limit_pages(store: Store, pages: int) -> None:
+    """Let the database grow to this many pages only; SQLite never goes below what there is."""
+    with store._writer.connect() as connection:  # pyright: ignore[reportPrivateUsage]
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
 
 
 class TestCommit:
@@ -71,6 +78,14 @@ class TestCommit:
             store.commit([row(1), broken])
         assert store.counts().observations == 0
         assert store.resume_points() == {}
+        assert store.commit([row(1)]).stored == 1
+
+    def test_a_full_disk_keeps_nothing_and_takes_it_once_there_is_room(self, store: Store):
+        limit_pages(store, 1)
+        with pytest.raises(StoreWriteError, match=r"cannot write to .*hub\.db: database or disk is full"):
+            store.commit([row(seq, thumbnail_jpeg=b"x" * 9000) for seq in range(1, 20)])
+        assert store.counts().observations == 0
+        limit_pages(store, 2**30)
         assert store.commit([row(1)]).stored == 1
 
     def test_an_observation_may_wait_for_its_identity(self, store: Store):
