@@ -87,7 +87,13 @@ def create_web_app(
     the hub cannot do its work, none when it can.
     """
     _look_for_vendor_files(settings.web_dir)
-    templates = Templates(settings.web_dir, site_name=settings.site_name, time_zone=settings.time_zone, clock=clock)
+    templates = Templates(
+        settings.web_dir,
+        site_name=settings.site_name,
+        time_zone=settings.time_zone,
+        pictures_kept_s=store.retention.thumbnails_s,
+        clock=clock,
+    )
     feed = LiveFeed(site=site, picture=LivePicture(templates), notifier=notifier, clock=clock)
     metrics.registry.register(SiteCollector(site=site, store=store, feed_counts=feed.counts, clock=clock))
     parts = {

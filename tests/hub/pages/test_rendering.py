@@ -1,7 +1,7 @@
 """The pages' templates against their documented contexts, and against hostile names."""
 
 from dataclasses import fields
-from datetime import UTC
+from datetime import UTC, tzinfo
 from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
@@ -16,9 +16,13 @@ from ruid_hub.site import Site, UniqueCount
 HOSTILE = """</h3><script>alert(1)</script><img src=x onerror=alert(2)>" onload='x' {{ 7*7 }} </template>\r\ndata: x"""
 
 
+def make_templates(*, site_name: str = "Corner shop", time_zone: tzinfo = UTC, now_s: float = NOON_S) -> Templates:
+    return Templates(WEB_DIR, site_name=site_name, time_zone=time_zone, pictures_kept_s=86_400, clock=lambda: now_s)
+
+
 @pytest.fixture
 def templates() -> Templates:
-    return Templates(WEB_DIR, site_name="Corner shop", time_zone=UTC, clock=lambda: NOON_S)
+    return make_templates()
 
 
 @pytest.fixture
@@ -130,6 +134,9 @@ class TestLivePage:
         assert image["src"] == "/thumbnails/7"
         assert [tag for tag, _ in gone.attributes if tag == "img"] == []
 
+    def test_it_says_how_long_pictures_are_kept(self, templates: Templates):
+        assert "Pictures here are kept for 24 hours." in templates.live_page(Site().view(NOON_S))
+
     def test_an_empty_hub_says_what_to_do(self, templates: Templates):
         page = Elements(templates.live_page(Site().view(NOON_S)))
         assert page.text("people-now") == "0"
@@ -145,7 +152,7 @@ class TestLivePage:
         assert "and 7 more, seen earlier" in page
 
     def test_times_are_the_sites_and_carry_the_date_when_it_is_not_today(self, busy: Site):
-        berlin = Templates(WEB_DIR, site_name="S", time_zone=ZoneInfo("Europe/Berlin"), clock=lambda: NOON_S + 86_400)
+        berlin = make_templates(time_zone=ZoneInfo("Europe/Berlin"), now_s=NOON_S + 86_400)
         assert "Away since 21 Sep 16:12" in berlin.camera(busy.view(NOON_S).cameras[2])
 
     def test_no_style_or_script_is_inline(self, templates: Templates, busy: Site):
@@ -166,9 +173,9 @@ class TestHostileNames:
         return site
 
     def test_names_are_text_everywhere(self):
-        templates = Templates(WEB_DIR, site_name=HOSTILE, time_zone=UTC, clock=lambda: NOON_S)
+        templates = make_templates(site_name=HOSTILE)
         page = Elements(templates.live_page(self.hostile_site().view(NOON_S)))
-        calm = Templates(WEB_DIR, site_name="S", time_zone=UTC, clock=lambda: NOON_S)
+        calm = make_templates()
         usual = Site()
         usual.node_connected(hello(), NOON_S)
         usual.live("node-1", live(1), NOON_S - 20)

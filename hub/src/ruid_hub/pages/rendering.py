@@ -23,6 +23,8 @@ class LivePage:
     """The live picture at the moment of the request."""
     assets: str
     """Changes with the static files; appended to their addresses so that browsers may keep them."""
+    pictures_kept_h: int
+    """For how many hours thumbnails are kept; the footer says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class ErrorPage:
 
     site_name: str
     assets: str
+    pictures_kept_h: int
     title: str
     """What went wrong, in a few words."""
     advice: str
@@ -40,9 +43,18 @@ class ErrorPage:
 class Templates:
     """The page templates of one hub; texts for people use `time_zone`."""
 
-    def __init__(self, web_dir: Path, *, site_name: str, time_zone: tzinfo, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        web_dir: Path,
+        *,
+        site_name: str,
+        time_zone: tzinfo,
+        pictures_kept_s: float,
+        clock: Callable[[], float],
+    ) -> None:
         self.site_name = site_name
         self.assets = _fingerprint(web_dir / "static")
+        self._pictures_kept_h = round(pictures_kept_s / 3600)
         self._time_zone = time_zone
         self._now_s = clock
         self._environment = Environment(
@@ -60,11 +72,12 @@ class Templates:
 
     def live_page(self, view: SiteView) -> str:
         """The whole live page."""
-        return self._page("pages/live.html", LivePage(self.site_name, view, self.assets))
+        return self._page("pages/live.html", LivePage(self.site_name, view, self.assets, self._pictures_kept_h))
 
     def error_page(self, *, title: str, advice: str) -> str:
         """A page that says what went wrong."""
-        return self._page("pages/error.html", ErrorPage(self.site_name, self.assets, title, advice))
+        page = ErrorPage(self.site_name, self.assets, self._pictures_kept_h, title, advice)
+        return self._page("pages/error.html", page)
 
     # --- ruid_hub.live.picture.Renderer ----------------------------------------------------------------
 

@@ -42,6 +42,11 @@ class Store:
         with self._reading() as connection:
             self._observations = queries.row_count(connection, observations)
 
+    @property
+    def retention(self) -> Retention:
+        """How long each kind is kept."""
+        return self._retention
+
     # --- what the nodes sent ---------------------------------------------------------------------------
 
     def resume_points(self) -> dict[str, tuple[int, int]]:
