@@ -1,6 +1,8 @@
 """The live picture, in worked examples with times."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hub_fakes import NOON_S, health, hello, live, matched, track
 from ruid_hub.observations import CoverageGap
@@ -333,3 +335,26 @@ def test_last_heard_is_what_the_next_start_needs(site: Site):
     site.live("node-1", live(), NOON_S + 3)
     site.health("node-1", health(), NOON_S + 5)
     assert site.last_heard() == {"node-1/cam": NOON_S + 5}
+
+
+@given(
+    views=st.dictionaries(
+        st.sampled_from(["a", "b", "c"]), st.lists(st.integers(0, 5), unique=True, max_size=5), min_size=1
+    ),
+    identities=st.dictionaries(
+        st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 5)), st.sampled_from(["ada", "bob", "cleo"])
+    ),
+)
+def test_the_site_never_has_fewer_people_than_a_camera_nor_more_than_all(
+    views: dict[str, list[int]], identities: dict[tuple[str, int], str]
+):
+    site = Site()
+    site.node_connected(hello(cameras={name: name for name in views}), NOON_S)
+    for camera_id, track_ids in views.items():
+        site.live("node-1", live(*track_ids, camera_id=camera_id), NOON_S)
+    for (camera_id, track_id), identity_id in identities.items():
+        site.assigned(track(track_id, camera=f"node-1/{camera_id}"), matched(identity_id), at_s=NOON_S)
+    view = site.view(NOON_S)
+    in_cameras = [seen.people_now for seen in view.cameras]
+    assert max(in_cameras) <= view.people_now <= sum(in_cameras)
+    assert sum(person.present for person in view.people) <= view.people_now
