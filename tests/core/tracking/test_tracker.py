@@ -142,13 +142,13 @@ def test_a_second_sure_box_on_one_person_starts_no_track() -> None:
 
 
 def test_a_faint_second_box_does_not_keep_a_hidden_neighbour_going() -> None:
-    """The neighbour steps behind; what is left is one sure box and its faint shadow between the two."""
+    """The neighbour steps behind; what is left is one sure box and its faint shadow, a little to the neighbour's side."""
     tracker = new_tracker()
     for k in range(5):
         watch(tracker, boxes(person(100), person(125)), at_s=k * STEP_S)
 
     shadowed = np.array([0.9, 0.3], np.float32)
-    step = tracker.update(boxes(person(100), person(108)), shadowed, at_s=0.5)
+    step = tracker.update(boxes(person(100), person(105)), shadowed, at_s=0.5)
 
     assert seen_ids(step) == {0: 1}
 

@@ -17,7 +17,7 @@ class TrackerSettings:
     faint_within_s: float = 0.5
     """A faint detection only continues a track that was seen this recently."""
 
-    box_margin: float = 0.2
+    box_margin: float = 0.3
     """Boxes are compared with this share of their width and height added on each side."""
     shape_weight: float = 0.45
     """Cost of comparing boxes whose heights differ by a factor of e; sharing no area at all costs 1."""
@@ -25,9 +25,9 @@ class TrackerSettings:
     """Dearest pair of a track and a sure detection."""
     faint_cost_limit: float = 0.5
     """Dearest pair of a track and a faint detection."""
-    shadow_overlap: float = 0.6
+    shadow_overlap: float = 0.7
     """A faint detection that shares this much (IoU) with one already given to a track is a second box of it."""
-    repeat_overlap: float = 0.5
+    repeat_overlap: float = 0.4
     """A sure detection that shares this much with one already given to a track does not start another."""
 
     confirmed_after_s: float = 0.15
