@@ -25,7 +25,7 @@ from ruid_core.identity.errors import (
     WrongDimension,
     WrongModel,
 )
-from ruid_core.identity.estimate import NOBODY_YET, estimate_people
+from ruid_core.identity.estimate import NOBODY_YET, Links, measure_links
 from ruid_core.identity.gallery import NOBODY, Gallery
 from ruid_core.identity.projection import learn_projection
 from ruid_core.identity.regrouping import Nodes, gather, regroup
@@ -34,6 +34,7 @@ from ruid_core.identity.values import Alternative, Decision, Evidence, Revision,
 
 FIRST_CALIBRATION = Calibration(0.5, 0.05)
 FIRST_REFRESH = 4
+NO_LINKS = Links(identities=1, appearances=1, strays=0.0, share=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class TrackletEngine:
         self._clocks_s: dict[int, float] = {}
         self._calibration = FIRST_CALIBRATION
         self._refresh_at = FIRST_REFRESH
+        self._links = NO_LINKS
 
     # --- what can be asked -----------------------------------------------------------------------------------
 
@@ -100,7 +102,12 @@ class TrackletEngine:
         nodes = gather(gallery, most_archives=2 * self._settings.most_tracks - len(rows))
         regrouping = regroup(gallery, nodes, self._settings.calibration)
         self._calibration = regrouping.calibration
-        return self._adopt(gallery, nodes, regrouping.groups)
+        revisions = self._adopt(gallery, nodes, regrouping.groups)
+        tracks = gallery.tracks
+        self._links = measure_links(
+            tracks.vectors[rows], tracks.identities[rows], tracks.cameras[rows], self._calibration.price
+        )
+        return revisions
 
     def restore(self, evidence: Evidence, identity_id: str) -> None:
         """See `IdentityEngine.restore`."""
@@ -110,7 +117,7 @@ class TrackletEngine:
 
     def estimate(self) -> UniqueEstimate:
         """See `IdentityEngine.estimate`."""
-        return estimate_people(len(self._gallery.identities)) if self._gallery else NOBODY_YET
+        return self._links.estimate(len(self._gallery.identities)) if self._gallery else NOBODY_YET
 
     def identity_of(self, track: str) -> str:
         """See `IdentityEngine.identity_of`."""

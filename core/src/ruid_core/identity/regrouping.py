@@ -44,7 +44,6 @@ class Regrouping:
 
     groups: Ints
     calibration: Calibration
-    similarities: F32
 
 
 def gather(gallery: Gallery, *, most_archives: int) -> Nodes:
@@ -80,7 +79,7 @@ def regroup(gallery: Gallery, nodes: Nodes, priors: CalibrationPriors) -> Regrou
         before, calibration = calibration, calibrate(strangers, int(groups.max()) + 1, labels, priors)
         if abs(calibration.price - before.price) < SETTLED:
             break
-    return Regrouping(cut(count, pairs, heights, calibration.price), calibration, similarities)
+    return Regrouping(cut(count, pairs, heights, calibration.price), calibration)
 
 
 def conflicts(gallery: Gallery, nodes: Nodes) -> Flags:
