@@ -7,7 +7,7 @@ while the numbers stay the same:
 - Crops come as OpenCV holds them, uint8 height × width × 3. The 7×7 stem with stride 2 reads them as blocks of 2×2
   pixels with twelve channels, on which it is a 4×4 convolution with stride 1.
 - The four streams of a block begin with one convolution each, of the same tensor: here they are one, then split.
-  Their gates share weights, so the four pooled vectors pass through them side by side.
+  Their gates share weights, so the four pooled vectors pass through them together.
 - Halving by average pooling is a depthwise convolution, which is fast in 8 bits.
 - A ReLU before a fence is the fence: uint8 numbers from 0 upwards hold nothing below 0.
 
@@ -33,6 +33,7 @@ PIXEL_MIDDLE = 128
 PIXEL_SCALE = 1 / 64
 _EPSILON = 1e-5
 _STREAMS = 4
+_CONTEXT_GROUPS = 16
 _BLOCKS = (0, 1, 3, 4, 6, 7)
 _TRANSITIONS = (2, 5)
 _LAST = 8
@@ -134,24 +135,40 @@ class _OsnetWriter(GraphWriter):
         self._head(self._rectified(tensor, last, "last"))
 
     def _stem(self, size: CropSize) -> str:
+        normalises = "trunk.normalise.weight" in self._arrays
+        planes = self._normalised_planes() if normalises else self._plain_planes(size)
+        kernel, bias = self._folded("trunk.stem.0.0", "trunk.stem.0.1")
+        scale = np.float32(1 if normalises else PIXEL_SCALE)
+        stem = self._rectified(planes, (stem_on_blocks(kernel * scale), bias), "stem", pads=(2, 2, 1, 1))
+        return self.operator(
+            "MaxPool", [stem], "stem.pool", like="stem.on", kernel_shape=[3, 3], strides=[2, 2], pads=_AROUND
+        )
+
+    def _normalised_planes(self) -> str:
+        """Normalise each picture in float, then cut it into blocks of twelve channels."""
+        colours = self.node("Transpose", ["images"], "colours.u8", perm=[0, 3, 1, 2])
+        factors = self.constant("normalise.factors", self._arrays["trunk.normalise.weight"])
+        shifts = self.constant("normalise.shifts", self._arrays["trunk.normalise.bias"])
+        pixels = self.node("Cast", [colours], "colours", to=onnx.TensorProto.FLOAT)
+        epsilon = _EPSILON / PIXEL_SCALE**2
+        normal = self.node("InstanceNormalization", [pixels, factors, shifts], "normal", epsilon=epsilon)
+        return self.operator("SpaceToDepth", [normal], "blocks", blocksize=2)
+
+    def _plain_planes(self, size: CropSize) -> str:
+        """Cut pixels into blocks of twelve channels as they are."""
         rows, columns = size.height_px // 2, size.width_px // 2
         split = self.constant("blocks.split", np.array([0, rows, 2, columns, 6]))
         joined = self.constant("blocks.joined", np.array([0, rows, columns, 12]))
         pairs = self.node("Reshape", ["images", split], "blocks.pairs")
         squares = self.node("Transpose", [pairs], "blocks.squares", perm=[0, 1, 3, 2, 4])
         blocks = self.node("Reshape", [squares, joined], "blocks.rows")
-        planes = self.picture(
-            self.node("Transpose", [blocks], "blocks.planes", perm=[0, 3, 1, 2]), middle=PIXEL_MIDDLE
-        )
-        kernel, bias = self._folded("trunk.stem.0.0", "trunk.stem.0.1")
-        on_blocks = stem_on_blocks(kernel * np.float32(PIXEL_SCALE))
-        stem = self._rectified(planes, (on_blocks, bias), "stem", pads=(2, 2, 1, 1))
-        return self.operator(
-            "MaxPool", [stem], "stem.pool", like="stem.on", kernel_shape=[3, 3], strides=[2, 2], pads=_AROUND
-        )
+        planes = self.node("Transpose", [blocks], "blocks.planes", perm=[0, 3, 1, 2])
+        return self.picture(planes, middle=PIXEL_MIDDLE)
 
     def _transition(self, tensor: str, stage: int) -> str:
-        seen = self._rectified(tensor, self._folded(f"trunk.stages.{stage}.0.0", f"trunk.stages.{stage}.0.1"), f"t{stage}")
+        seen = self._rectified(
+            tensor, self._folded(f"trunk.stages.{stage}.0.0", f"trunk.stages.{stage}.0.1"), f"t{stage}"
+        )
         channels = len(self._arrays[f"trunk.stages.{stage}.0.0.weight"])
         quarters = np.full((channels, 1, 2, 2), 0.25, np.float32)
         nothing = np.zeros(channels, np.float32)
@@ -175,7 +192,9 @@ class _OsnetWriter(GraphWriter):
         kernel = np.concatenate([layer[0] for layer in depthwise])
         bias = np.concatenate([layer[1] for layer in depthwise])
         first = self._lite(reduced, pointwise, (kernel, bias), f"{name}.first")
-        outputs = self._split(first, f"{name}.first.on", [f"{name}.s{stream}.0.on" for stream in range(_STREAMS)], axis=1)
+        outputs = self._split(
+            first, f"{name}.first.on", [f"{name}.s{stream}.0.on" for stream in range(_STREAMS)], axis=1
+        )
         return [self._rest(output, here, name, stream) for stream, output in enumerate(outputs)]
 
     def _rest(self, tensor: str, here: str, name: str, stream: int) -> str:
@@ -195,11 +214,11 @@ class _OsnetWriter(GraphWriter):
             self.operator("GlobalAveragePool", [tensor], f"{name}.s{stream}.pooled")
             for stream, tensor in enumerate(streams)
         ]
-        vectors = self.operator("Concat", pooled, f"{name}.pooled", like=f"{name}.s0.pooled", axis=2)
-        squeezed = self._rectified(vectors, self._biased(f"{here}.gate.squeeze"), f"{name}.squeezed")
-        excited = self.convolution(squeezed, *self._biased(f"{here}.gate.excite"), f"{name}.excited")
-        opened = self.operator("Sigmoid", [excited], f"{name}.gates")
-        gates = self._split(opened, f"{name}.gates", [f"{name}.g{stream}" for stream in range(_STREAMS)], axis=2)
+        vectors = self.operator("Concat", pooled, f"{name}.pooled", like=f"{name}.s0.pooled", axis=1)
+        context = f"{here}.gate.transform.weight" in self._arrays
+        logits = self._context(vectors, here, name) if context else self._squeeze_excite(vectors, here, name)
+        opened = self.operator("Sigmoid", [logits], f"{name}.gates")
+        gates = self._split(opened, f"{name}.gates", [f"{name}.g{stream}" for stream in range(_STREAMS)], axis=1)
         scaled = [
             self.operator("Mul", [tensor, gate], f"{name}.s{stream}.gated")
             for stream, (tensor, gate) in enumerate(zip(streams, gates, strict=True))
@@ -209,16 +228,51 @@ class _OsnetWriter(GraphWriter):
             total = self.operator("Add", [total, tensor], f"{name}.sum{stream}")
         return total
 
+    def _squeeze_excite(self, vectors: str, here: str, name: str) -> str:
+        """One gate for four streams: the same weights four times, as a grouped convolution."""
+        layers = (self._biased(f"{here}.gate.{part}") for part in ("squeeze", "excite"))
+        squeeze, excite = ((np.tile(kernel, (_STREAMS, 1, 1, 1)), np.tile(bias, _STREAMS)) for kernel, bias in layers)
+        squeezed = self._rectified(vectors, squeeze, f"{name}.squeezed", group=_STREAMS)
+        return self.convolution(squeezed, *excite, f"{name}.excited", group=_STREAMS)
+
+    def _context(self, vectors: str, here: str, name: str) -> str:
+        """Normalise within groups of channels, in float: a handful of numbers."""
+        weight, bias = self._biased(f"{here}.gate.transform")
+        groups = _STREAMS * _CONTEXT_GROUPS
+        grouped = self.constant(f"{name}.grouped", np.array([0, groups, len(weight) // _CONTEXT_GROUPS]))
+        ones = self.constant(f"{name}.ones", np.ones(groups, np.float32))
+        zeros = self.constant(f"{name}.zeros", np.zeros(groups, np.float32))
+        flat = self.constant(f"{name}.flat", np.array([0, _STREAMS * len(weight), 1, 1]))
+        rows = self.node("Reshape", [vectors, grouped], f"{name}.rows")
+        normal = self.node("InstanceNormalization", [rows, ones, zeros], f"{name}.normal", epsilon=_EPSILON)
+        column = self.node("Reshape", [normal, flat], f"{name}.column")
+        factors = self.constant(f"{name}.factors", np.tile(weight, _STREAMS).reshape(1, -1, 1, 1))
+        shifts = self.constant(f"{name}.shifts", np.tile(bias, _STREAMS).reshape(1, -1, 1, 1))
+        return self.node("Add", [self.node("Mul", [column, factors], f"{name}.scaled"), shifts], f"{name}.logits")
+
     def _head(self, features: str) -> None:
-        pooled = self.node("GlobalAveragePool", [features], "pooled")
-        vectors = self.node("Flatten", [pooled], "vectors", axis=1)
         arrays = self._arrays
+        vectors = self._weighted(features) if "trunk.pool.weight" in arrays else self._averaged(features)
         factors = arrays["neck.weight"] / np.sqrt(arrays["neck.running_var"] + _EPSILON)
         matrix = self.constant("head.matrix", (arrays["head.weight"] * factors[:, None]).T.astype(np.float32).copy())
-        bias = self.constant("head.bias", (arrays["neck.bias"] - arrays["neck.running_mean"] * factors).astype(np.float32))
-        raw = self.node("Gemm", [vectors, matrix, bias], "head")
+        bias = self.constant(
+            "head.bias", (arrays["neck.bias"] - arrays["neck.running_mean"] * factors).astype(np.float32)
+        )
+        straight = self.node("Gemm", [vectors, matrix, bias], "head")
+        raw = self.node("PRelu", [straight, self.constant("head.slope", arrays["bend.weight"])], "head.bent")
         length = self.node("ReduceL2", [raw], "head.length", axes=[1], keepdims=1)
         self.node("Div", [raw, length], "embeddings")
+
+    def _averaged(self, features: str) -> str:
+        return self.node("Flatten", [self.node("GlobalAveragePool", [features], "pooled")], "vectors", axis=1)
+
+    def _weighted(self, features: str) -> str:
+        weights = self.constant("pool.weights", self._arrays["trunk.pool.weight"])
+        bias = self.constant("pool.bias", self._arrays["trunk.pool.bias"])
+        axes = self.constant("pool.axes", np.array([2, 3]))
+        weighed = self.node("Mul", [features, weights], "pool.weighed")
+        summed = self.node("ReduceSum", [weighed, axes], "pool.sums", keepdims=0)
+        return self.node("Add", [summed, bias], "vectors")
 
     def _rectified(
         self, tensor: str, layer: Layer, name: str, *, pads: tuple[int, int, int, int] = (0, 0, 0, 0), group: int = 1
