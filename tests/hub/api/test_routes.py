@@ -17,6 +17,7 @@ from litestar.testing import AsyncTestClient
 
 from hub_fakes import JPEG, NOON_S, WEB_DIR, FakeClock, health, hello, live, matched, row, track, web_app
 from ruid_hub.integrations.metrics import HubMetrics
+from ruid_hub.live import feed as feed_module
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.site import Site, UniqueCount
 from ruid_hub.store import Store, open_store
@@ -150,6 +151,15 @@ class TestPages:
         assert "There is nothing here" in page.text
         answer = await client.get("/nowhere", headers={"accept": "application/json"})
         assert (answer.status_code, answer.json()["status_code"]) == (404, 404)
+
+
+class TestStream:
+    async def test_too_many_pages_are_turned_away(
+        self, client: AsyncTestClient[Litestar], monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(feed_module, "MAX_PAGES", 0)
+        answer = await client.get("/live/stream")
+        assert (answer.status_code, answer.json()["detail"]) == (503, "Too many pages follow this hub already.")
 
 
 class TestSecurity:

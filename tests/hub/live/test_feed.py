@@ -23,7 +23,11 @@ class PlainRenderer:
     def title(self, view: SiteView) -> str:
         return ""
 
+    broken = False
+
     def summary(self, view: SiteView) -> str:
+        if self.broken:
+            raise ValueError("a template that does not fit")
         return f"now={view.people_now}"
 
     def announcement(self, view: SiteView) -> str:
@@ -47,8 +51,9 @@ class Hub:
 
     def __init__(self) -> None:
         self.site, self.clock, self.notifier = Site(), FakeClock(), ChangeNotifier()
+        self.renderer = PlainRenderer()
         self.feed = LiveFeed(
-            site=self.site, picture=LivePicture(PlainRenderer()), notifier=self.notifier, clock=self.clock
+            site=self.site, picture=LivePicture(self.renderer), notifier=self.notifier, clock=self.clock
         )
         self.site.node_connected(hello(), self.clock())
 
@@ -152,6 +157,33 @@ async def test_closing_ends_the_feed_and_every_stream():
         await waiting
     await asyncio.wait_for(task, WITHIN_S)
     assert hub.feed.counts.open_pages == 0
+
+
+async def test_a_picture_that_cannot_be_drawn_ends_the_streams_and_the_next_one_works():
+    async with running() as hub:
+        page = hub.feed.stream()
+        await following(page)
+        hub.renderer.broken = True
+        hub.people(1)
+        with pytest.raises(StopAsyncIteration):
+            await following(page)
+        assert (hub.feed.counts.failures, hub.feed.counts.open_pages) == (1, 0)
+        hub.renderer.broken = False
+        again = hub.feed.stream()
+        assert b"now=1" in await following(again)
+        hub.people(2)
+        assert b"now=2" in await following(again)
+
+
+async def test_only_so_many_pages_may_follow(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(feed_module, "MAX_PAGES", 2)
+    async with running() as hub:
+        pages = [hub.feed.stream() for _ in range(2)]
+        for page in pages:
+            await following(page)
+        assert hub.feed.full
+        await pages[0].aclose()
+        assert not hub.feed.full
 
 
 async def test_a_page_that_leaves_is_no_longer_counted():

@@ -76,6 +76,7 @@ class SiteCollector(Collector):
         counts = self._feed_counts
         yield _gauge("ruid_pages_open", "Pages that follow the live stream", counts.open_pages)
         yield _counter("ruid_pages_updates_sent", "Updates sent to pages", counts.sent)
+        yield _counter("ruid_pages_failures", "Live pictures that could not be drawn", counts.failures)
         yield _counter("ruid_pages_updates_skipped", "Updates that slow pages never saw", counts.skipped)
 
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
+import structlog
+
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.live.picture import LivePicture
 from ruid_hub.site import Site
@@ -14,16 +16,24 @@ IDLE_S = 1.0
 """Ages and silences change without a message."""
 PULSE_S = 3.0
 """A page that hears nothing for longer knows that the hub is gone."""
+MAX_PAGES = 200
+"""More than these are turned away until others close."""
 PULSE = b"event: pulse\ndata: \n\n"
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("ruid_hub.live")
 
 
 @dataclass(slots=True)
 class FeedCounts:
-    """Since the start; `skipped` counts revisions that a slow page never saw by themselves."""
+    """Since the start, but for `open_pages`.
+
+    `skipped` are revisions that a slow page never saw by themselves, `failures` pictures that could not be drawn.
+    """
 
     updates: int = 0
     sent: int = 0
     skipped: int = 0
+    failures: int = 0
     open_pages: int = 0
 
 
@@ -40,12 +50,17 @@ class LiveFeed:
         self._clock = clock
         self._next = asyncio.Event()
 
+    @property
+    def full(self) -> bool:
+        """True while as many pages follow as are allowed."""
+        return self.counts.open_pages >= MAX_PAGES
+
     async def run(self) -> None:
         """Bring the picture up to date at every change, but never faster than the pace."""
         while not self._notifier.closed:
             await self._notifier.wait(IDLE_S)
             if self.counts.open_pages:
-                self.refresh()
+                self._refresh_or_hang_up()
                 await asyncio.sleep(PACE_S)
         self._wake()
 
@@ -61,8 +76,8 @@ class LiveFeed:
         self.counts.open_pages += 1
         try:
             self.refresh()
-            shown = 0
-            while not self._notifier.closed:
+            shown, hung_up = 0, self.counts.failures
+            while not self._notifier.closed and hung_up == self.counts.failures:
                 following = self._next
                 if shown == self._picture.revision:
                     if not await _set_within(following, PULSE_S):
@@ -73,6 +88,15 @@ class LiveFeed:
                 shown = newest
         finally:
             self.counts.open_pages -= 1
+
+    def _refresh_or_hang_up(self) -> None:
+        """A page that looks alive and shows old numbers would lie: end its stream, it will come back."""
+        try:
+            self.refresh()
+        except Exception as error:
+            self.counts.failures += 1
+            log.exception("live.refresh_failed", error=repr(error))
+            self._wake()
 
     def _catch_up(self, shown: int) -> bytes:
         self.counts.sent += 1

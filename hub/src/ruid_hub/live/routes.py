@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from litestar import get
 from litestar.connection import ASGIConnection
-from litestar.exceptions import PermissionDeniedException
+from litestar.exceptions import PermissionDeniedException, ServiceUnavailableException
 from litestar.handlers import BaseRouteHandler
 from litestar.response import Stream
 
@@ -24,6 +24,8 @@ def own_pages_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteH
 @get("/live/stream", guards=[own_pages_only], sync_to_thread=False, include_in_schema=False)
 def live_stream(feed: Given[LiveFeed]) -> Stream:
     """Server-sent events; unnamed ones hold fragments of the live page, `pulse` says that the hub lives."""
+    if feed.full:
+        raise ServiceUnavailableException("Too many pages follow this hub already.")
     return Stream(
         feed.stream(),
         media_type="text/event-stream",
