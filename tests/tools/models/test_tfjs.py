@@ -19,7 +19,7 @@ def _write(folder: Path, entries: list[dict[str, Any]], stored: bytes) -> Path:
 
 def test_weights_come_back_by_name_in_their_types(tmp_path: Path) -> None:
     halves = np.array([[1.5, -2.0], [0.25, 8.0]], np.float16)
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"name": "kernel", "shape": [2, 2], "dtype": "float32", "quantization": {"dtype": "float16"}},
         {"name": "steps", "shape": [3], "dtype": "int32"},
         {"name": "one", "shape": [], "dtype": "float32"},
