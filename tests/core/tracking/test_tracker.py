@@ -142,7 +142,7 @@ def test_a_second_sure_box_on_one_person_starts_no_track() -> None:
 
 
 def test_a_faint_second_box_does_not_keep_a_hidden_neighbour_going() -> None:
-    """The neighbour steps behind; what is left is one sure box and its faint shadow, a little to the neighbour's side."""
+    """The neighbour steps behind; left are one sure box and its faint shadow on the neighbour's side."""
     tracker = new_tracker()
     for k in range(5):
         watch(tracker, boxes(person(100), person(125)), at_s=k * STEP_S)
