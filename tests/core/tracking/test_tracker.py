@@ -141,18 +141,6 @@ def test_a_second_sure_box_on_one_person_starts_no_track() -> None:
     assert [track.track_id for track in steps[-1].tracks] == [1]
 
 
-def test_a_faint_second_box_does_not_keep_a_hidden_neighbour_going() -> None:
-    """The neighbour steps behind; left are one sure box and its faint shadow on the neighbour's side."""
-    tracker = new_tracker()
-    for k in range(5):
-        watch(tracker, boxes(person(100), person(125)), at_s=k * STEP_S)
-
-    shadowed = np.array([0.9, 0.3], np.float32)
-    step = tracker.update(boxes(person(100), person(105)), shadowed, at_s=0.5)
-
-    assert seen_ids(step) == {0: 1}
-
-
 def test_furniture_that_resembles_a_person_is_not_reported() -> None:
     """It never moves and the detector is never quite sure; a person as unsure as that is reported on walking."""
     frames = [boxes(person(100), person(300 + 4 * k)) for k in range(100)]

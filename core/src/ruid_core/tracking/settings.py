@@ -25,8 +25,6 @@ class TrackerSettings:
     """Dearest pair of a track and a sure detection."""
     faint_cost_limit: float = 0.5
     """Dearest pair of a track and a faint detection."""
-    shadow_overlap: float = 0.7
-    """A faint detection that shares this much (IoU) with one already given to a track is a second box of it."""
     repeat_overlap: float = 0.4
     """A sure detection that shares this much with one already given to a track does not start another."""
 

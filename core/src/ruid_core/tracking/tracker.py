@@ -144,7 +144,6 @@ class Tracker:
         free = (taken_by < 0) & (self._record[:, _SEEN] >= at_s - settings.faint_within_s - _ROUNDING_S)
         faint = ~seen.sure & (seen.confidences >= settings.faint_confidence)
         if free.any() and faint.any():
-            faint &= ~repeats(seen.boxes_cxcywh_px, of=columns, overlap=settings.shadow_overlap)
             costs = np.where(free[:, None] & faint, costs, _NEVER)
             rows, columns = assign(costs, cost_limit=settings.faint_cost_limit)
             taken_by[rows] = columns
