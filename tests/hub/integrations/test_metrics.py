@@ -1,0 +1,49 @@
+"""The hub's own counters and what is read at scrape time."""
+
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from hub_fakes import NOON_S, FakeClock, hello, live
+from ruid_hub.integrations.metrics import HubMetrics, SiteCollector
+from ruid_hub.live.feed import FeedCounts
+from ruid_hub.site import Site
+from ruid_hub.store import open_store
+
+HOSTILE = 'a"} 1\nruid_site_people 99\n# HELP x{y="'
+
+
+def samples(metrics: HubMetrics) -> dict[tuple[str, str], float]:
+    """Every sample by name and by its labels' values."""
+    families = text_string_to_metric_families(metrics.exposition().decode())
+    return {
+        (sample.name, "/".join(sample.labels.values())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_a_hostile_camera_name_cannot_add_or_change_a_number(tmp_path: Path):
+    store, site, metrics = open_store(tmp_path / "hub.db"), Site(), HubMetrics()
+    metrics.registry.register(
+        SiteCollector(site=site, store=store, feed_counts=FeedCounts(open_pages=3), clock=FakeClock())
+    )
+    site.node_connected(hello(HOSTILE, cameras={HOSTILE: HOSTILE}), NOON_S)
+    site.live(HOSTILE, live(1, camera_id=HOSTILE), NOON_S)
+    found = samples(metrics)
+    assert found["ruid_site_people", ""] == 1.0
+    assert found["ruid_camera_people", f"{HOSTILE}/{HOSTILE}"] == 1.0
+    assert found["ruid_pages_open", ""] == 3.0
+    store.close()
+
+
+def test_what_the_service_counts_is_there_under_its_name():
+    metrics = HubMetrics()
+    metrics.messages.labels(kind="item").inc(4)
+    metrics.refused.labels(code="too_new").inc()
+    metrics.identity_latency_s.observe(0.12)
+    found = samples(metrics)
+    assert found["ruid_hub_messages_total", "item"] == 4.0
+    assert found["ruid_hub_refused_total", "too_new"] == 1.0
+    assert found["ruid_hub_identity_latency_seconds_bucket", "0.15"] == 1.0
+    assert found["ruid_hub_identity_latency_seconds_bucket", "0.1"] == 0.0
