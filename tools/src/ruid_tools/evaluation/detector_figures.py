@@ -28,7 +28,6 @@ _PEER = Path("models/yolox_nano.onnx")
 _FAINT = 5e-4
 _PSEUDO_SURE = 0.6
 _PSEUDO_FAINT = 0.1
-_ROUNDS = 60
 _VTEST = Path("/usr/share/doc/opencv-doc/examples/data/vtest.avi")
 _VTEST_TRUTH = Path("gt/vtest_tracks_1_404_visible.txt")
 _VTEST_EVERY = 4
@@ -41,8 +40,8 @@ _UNIT = "median time from picture to boxes, relative to YOLOX-nano float at 416�
 Labelled = tuple[dict[int, Picture], Truth]
 
 
-def measure_figures(float_file: Path, int8_file: Path, data: Path) -> dict[str, dict[str, Any]]:
-    """Return `accuracy` and `speed` by card name. Sets that are not in `data` are left out."""
+def measure_figures(float_file: Path, int8_file: Path, data: Path, *, rounds: int = 60) -> dict[str, dict[str, Any]]:
+    """Return `accuracy` and `speed` (medians of `rounds`) by card name. Sets that are not in `data` are left out."""
     sets = dict(_sets(data))
     figures: dict[str, dict[str, Any]] = {}
     for name, long_side_px in LONG_SIDES_PX.items():
@@ -53,7 +52,8 @@ def measure_figures(float_file: Path, int8_file: Path, data: Path) -> dict[str, 
             }
             for label, labelled in sets.items()
         }
-        figures[name] = {"accuracy": accuracy, "speed": _speed(float_file, int8_file, data / _PEER, long_side_px)}
+        speed = _speed(float_file, int8_file, data / _PEER, long_side_px, rounds=rounds)
+        figures[name] = {"accuracy": accuracy, "speed": speed}
     return figures
 
 
@@ -138,7 +138,7 @@ def _street(data: Path) -> Labelled:
     return pictures, truth_of(boxes, unsure)
 
 
-def _speed(float_file: Path, int8_file: Path, peer: Path, long_side_px: int) -> dict[str, Any]:
+def _speed(float_file: Path, int8_file: Path, peer: Path, long_side_px: int, *, rounds: int) -> dict[str, Any]:
     """Return medians as ratios to the peer's 416×416, from picture to boxes, one thread, all in one run."""
     cameras = {"square": (416, 416), "4:3": (640, 480), "16:9": (1280, 720), "the demo's": (372, 576)}
     runners: dict[str, tuple[Callable[[Picture], Detections], Picture]] = {}
@@ -148,16 +148,16 @@ def _speed(float_file: Path, int8_file: Path, peer: Path, long_side_px: int) -> 
     runners["float, square"] = (_load(float_file, 416, 416, long_side_px).detect, _noise(416, 416))
     if peer.is_file():
         runners["YOLOX-nano float 416×416"] = (_load(peer, 416, 416).detect, _noise(416, 416))
-    medians_s = _medians_s(runners)
+    medians_s = _medians_s(runners, rounds)
     unit = medians_s.get("YOLOX-nano float 416×416", medians_s["float, square"])
     ratios = {label: round(duration_s / unit, 3) for label, duration_s in medians_s.items()}
     return {"unit": _UNIT, "machine": f"{platform.machine()}, one thread, onnxruntime", "ratios": ratios}
 
 
-def _medians_s(runners: dict[str, tuple[Callable[[Picture], Detections], Picture]]) -> dict[str, float]:
+def _medians_s(runners: dict[str, tuple[Callable[[Picture], Detections], Picture]], rounds: int) -> dict[str, float]:
     """Return medians of the thread's own time: other programs on the machine count little."""
     durations_s: dict[str, list[float]] = {label: [] for label in runners}
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         for label, (detect, picture) in runners.items():
             started = time.thread_time()
             detect(picture)

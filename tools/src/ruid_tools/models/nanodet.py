@@ -14,8 +14,7 @@ published graph, and why:
 - Max pooling comes before the first LeakyReLU (both are monotone), on a quarter of the pixels.
 - Halving by bilinear scaling is the mean of 2×2 pixels: a depthwise convolution, which is fast in 8 bits.
 - The class score is turned into the probability that a detection is a person: its logit is scaled and shifted inside
-  the head. The published score of 0.5 is right nine times in ten, 0.4 every third time, which no threshold that
-  is shared with other detectors would know.
+  the head. Thresholds that are shared with other detectors then mean what they say.
 - Height and width stay open; whoever loads the graph fixes them to multiples of 32.
 """
 
