@@ -6,6 +6,5 @@ Rooms, from the ground up (an import only ever points down):
 - `vision`: letterbox geometry, detector decoding, non-maximum suppression, crop quality.
 - `tracking`: detections of one camera become tracks, tracks become tracklets.
 - `identity`: tracklets of all cameras become identities.
-- `occupancy`: who is where now, visits, unique counts, coverage.
 - `wire`: the messages between node and hub and the two ends of their conversation, without sockets.
 """

@@ -6,3 +6,5 @@
 Threads: one per camera reads frames, one runs the models, and an asyncio loop owns the spool and the connection.
 Between them stand bounded hand-overs: the newest frame wins, durable items wait. `bootstrap` puts it together.
 """
+
+__version__ = "0.1.0"

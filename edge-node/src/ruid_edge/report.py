@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 
 from ruid_core.wire import messages as wm
+from ruid_edge import __version__
 from ruid_edge.capture import CaptureLoop, FrameSource
 from ruid_edge.health.machine import Machine
 from ruid_edge.health.stages import StageTimes
@@ -39,7 +39,7 @@ def hello_message(
         node_id=spool.node_id,
         node_name=settings.node_name,
         boot_epoch=spool.boot_epoch,
-        software_version=_software_version(),
+        software_version=__version__,
         embedding_model_id=embedder.model_id,
         embedding_dim=embedder.dim,
         detector_model_id=next((camera.detector_model_id for camera in cameras.values()), ""),
@@ -126,10 +126,3 @@ def _camera_summary(camera: Camera, now_s: float) -> dict[str, object]:
             for stage in camera.stages.summaries()
         },
     }
-
-
-def _software_version() -> str:
-    try:
-        return version("ruid-edge")
-    except PackageNotFoundError:
-        return "0+source"

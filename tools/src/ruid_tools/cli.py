@@ -2,7 +2,7 @@
 
 import sys
 
-from cyclopts import App, CycloptsPanel
+from cyclopts import App
 from rich.console import Console
 
 from ruid_edge.errors import EdgeError
@@ -18,6 +18,7 @@ app.command("ruid_tools.demo.command:demo", name="demo", help="Show the whole pr
 app.command("ruid_tools.nodes:edge", name="edge", help="Run a camera node.")
 app.command("ruid_tools.nodes:hub", name="hub", help="Run a hub.")
 app.command("ruid_tools.checks:run_checks", name="test", help="Run every check and test.")
+app.command("ruid_tools.footage:footage", name="footage", help="Cut the demo's clips from their recording.")
 app.command("ruid_tools.locks:lock", name="lock", help="Make the hashed lock files anew.")
 
 evaluate = App(name="eval", help="Score a part of RuID against ground truth.")
@@ -28,6 +29,10 @@ evaluate.command("ruid_tools.evaluation.reid_command:reid", name="reid")
 app.command(evaluate)
 
 models = App(name="models", help="Build and verify the shipped models.")
+models.command("ruid_tools.models.command:verify", name="verify", help="Check every shipped file against its card.")
+build = App(name="build", help="Make a shipped model anew from its source.")
+build.command("ruid_tools.models.command:build_detector", name="detector")
+models.command(build)
 app.command(models)
 
 train = App(name="train", help="Train models from your own data.")
@@ -40,6 +45,6 @@ def main() -> None:
     try:
         status = app(error_console=Console(stderr=True), exit_on_error=True)
     except (EdgeError, HubError, ToolError) as error:
-        Console(stderr=True).print(CycloptsPanel(str(error), title="ruid"))
+        Console(stderr=True).print(f"ruid: {error}", style="red", soft_wrap=True, markup=False, highlight=False)
         sys.exit(error.exit_code)
     sys.exit(status if isinstance(status, int) else 0)

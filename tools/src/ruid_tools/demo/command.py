@@ -26,6 +26,8 @@ from ruid_tools.errors import ToolError
 _CLIPS = Path(__file__).parent / "clips"
 _READY_WITHIN_S = 30.0
 _RESTART_AFTER_S = 1.0
+_STARTS = 5
+_NO_USE_IN_TRYING_AGAIN = {66, 78}
 _PLAIN_STATUS_EVERY_S = 10.0
 _CLIP_HEADROOM_S = 3600.0
 
@@ -183,11 +185,13 @@ def _watch(stage: Stage, show: Callable[[], None], *, once: bool) -> None:
 
 
 def _deal_with_end(stage: Stage, program: Program, ended_s: dict[str, float], *, once: bool) -> None:
-    hopeless = program.exit_code in {66, 78} or (once and program.exit_code != 0)
-    if hopeless and (once or len(stage.nodes) == 1):
+    hopeless = program.exit_code in _NO_USE_IN_TRYING_AGAIN or (once and program.exit_code != 0)
+    if hopeless and (once or all(node.exit_code in _NO_USE_IN_TRYING_AGAIN for node in stage.nodes)):
         raise DemoError(program.last_words, program.exit_code or 1)
     if once or hopeless:
         return
+    if program.starts > _STARTS:
+        raise DemoError(f"{program.name} ended {_STARTS} times, at last with: {program.last_words}", 70)
     since_s = time.monotonic() - ended_s.setdefault(program.name, time.monotonic())
     if since_s >= _RESTART_AFTER_S:
         del ended_s[program.name]
@@ -208,11 +212,14 @@ def _shown(stage: Stage, console: Console, *, quiet: bool) -> Generator[Callable
 
 
 def _show_live(stage: Stage, live: Live) -> None:
-    troubles = [f"{program.name} ended: {program.last_words}" for program in stage.programs if program.exit_code]
     try:
-        live.update(status_lines(stage.client.site(), url=stage.client.url, troubles=troubles))
+        live.update(status_lines(stage.client.site(), url=stage.client.url, troubles=_troubles(stage)))
     except HubSilent:
         live.update("the hub does not answer")
+
+
+def _troubles(stage: Stage) -> list[str]:
+    return [f"{program.name} ended: {program.last_words}" for program in stage.programs if program.exit_code]
 
 
 def _show_plain(stage: Stage, console: Console, told_s: list[float]) -> None:
@@ -220,7 +227,7 @@ def _show_plain(stage: Stage, console: Console, told_s: list[float]) -> None:
         return
     told_s[0] = time.monotonic()
     try:
-        console.print(status_text(stage.client.site()), soft_wrap=True, highlight=False)
+        console.print(status_text(stage.client.site(), troubles=_troubles(stage)), soft_wrap=True, highlight=False)
     except HubSilent:
         console.print("the hub does not answer")
 

@@ -28,10 +28,12 @@ class Program:
     arguments: Sequence[str]
     environment: Mapping[str, str]
     log: Path
+    starts: int = 0
     _process: "subprocess.Popen[bytes] | None" = field(default=None)
 
     def start(self) -> None:
         """Start it in a session of its own, its log in a file."""
+        self.starts += 1
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own programs
                 [sys.executable, *self.arguments],
@@ -69,7 +71,7 @@ class Program:
     def last_words(self) -> str:
         """The last line of its log."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if self.log.exists() else []
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1].removeprefix("ruid edge: ").removeprefix("ruid hub: ") if lines else "it said nothing"
 
 
 def stop_all(programs: Sequence[Program]) -> None:

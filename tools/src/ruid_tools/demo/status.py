@@ -21,13 +21,14 @@ def status_lines(site: dict[str, Any], *, url: str, troubles: list[str]) -> Rend
     return Group(headline, table, *(Text(trouble, style="yellow") for trouble in troubles))
 
 
-def status_text(site: dict[str, Any]) -> str:
+def status_text(site: dict[str, Any], *, troubles: list[str]) -> str:
     """Return the same as one plain line, for logs."""
     cameras = ", ".join(
         f"{camera['name']} {camera['state']} {camera['people_now']} people {camera['fps'] or 0:.0f} fps"
         for camera in site["cameras"]
     )
-    return f"{site['people_now']} in view, {site['unique']['count']} different people so far; {cameras}"
+    counts = f"{site['people_now']} in view, {site['unique']['count']} different people so far"
+    return "; ".join([counts, cameras or "no camera yet", *troubles])
 
 
 def _camera_cells(camera: dict[str, Any]) -> tuple[RenderableType, ...]:
