@@ -7,7 +7,8 @@ same" and "somebody new" are equally probable is where the strangers among N peo
 that alike come to `strangers_at_price`. More people means a higher price.
 
 While few people are known the tail says little; then the price leans on how alike the crops of one track are
-(certainly one person), between that and the average stranger.
+(certainly one person), between that and the average stranger. It always stays within `largest_drop` of that, as
+much as changing the camera may cost, and below `largest_share` of the way to it.
 """
 
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class CalibrationPriors:
     free_label_people: float = 8.0
     free_label_share: float = 0.35
     largest_share: float = 0.6
+    largest_drop: float = 0.45
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +75,5 @@ def calibrate(strangers: F32, people: int, labels: FreeLabels, priors: Calibrati
     tail = float(high) + scale * log(near * people / priors.strangers_at_price)
     lean = priors.free_label_people
     price = (people * tail + lean * labels.between(priors.free_label_share)) / (people + lean)
-    return Calibration(min(labels.between(priors.largest_share), price), scale)
+    price = max(price, labels.same - priors.largest_drop)
+    return Calibration(min(price, labels.between(priors.largest_share)), scale)
