@@ -219,3 +219,23 @@ async def wait_bytes(peer: ClientConnection) -> bytes:
     received = await asyncio.wait_for(peer.recv(), 10)
     assert isinstance(received, bytes)
     return received
+
+
+async def test_a_node_that_is_too_new_is_refused_and_keeps_what_it_has(spool: Spool) -> None:
+    spool.append([tracklet()])
+    async with serving(Hub()) as (server, port):
+        uplink = Uplink(
+            url=f"ws://127.0.0.1:{port}",
+            spool=spool,
+            make_hello=lambda: hello(node_id=spool.node_id, protocol_major=9),
+            make_health=health,
+        )
+        running = asyncio.create_task(uplink.run())
+        async with asyncio.timeout(10):
+            while not uplink.counters.refused:  # noqa: ASYNC110 - polls to a deadline
+                await asyncio.sleep(0.01)
+        uplink.close(reason="stopped", finished=False)
+        await asyncio.wait_for(running, 10)
+        assert server.counters["refused_protocol_version"] >= 1
+        assert spool.state.items == 1
+    spool.close()
