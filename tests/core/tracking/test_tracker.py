@@ -208,9 +208,10 @@ def test_a_refused_frame_changes_nothing() -> None:
     for k in range(4):
         watch(tracker, boxes(person(100)), at_s=k * STEP_S)
 
-    for wrong in (np.nan, np.inf):
-        with pytest.raises(TrackingError, match="finite"):
-            tracker.update(boxes(person(wrong)), sure(1), at_s=0.4)
+    for wrong in (np.nan, np.inf, -np.inf):
+        for beyond in (wrong, 2e6):
+            with pytest.raises(TrackingError, match="finite"):
+                tracker.update(boxes(person(beyond)), sure(1), at_s=0.4)
         with pytest.raises(TrackingError, match="finite"):
             watch(tracker, boxes(person(100)), at_s=0.4, confidence=wrong)
 

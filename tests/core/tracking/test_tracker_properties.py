@@ -113,3 +113,13 @@ def test_another_place_in_the_picture_changes_nothing_but_the_boxes(frames: list
         assert here == [(track.track_id, track.detection_index) for track in other.tracks]
         for track, there in zip(step.tracks, other.tracks, strict=True):
             assert np.allclose(np.array(there.box_xyxy_px) - by_px, track.box_xyxy_px, atol=1e-6)
+
+
+@given(st.lists(st.lists(st.tuples(*[st.floats(-1e6, 1e6, width=32)] * 4), max_size=4)))
+@settings(max_examples=60, deadline=None)
+def test_boxes_without_sense_are_followed_or_not_but_break_nothing(frames: list[list[tuple[float, ...]]]) -> None:
+    tracker = new_tracker()
+    for k, rows in enumerate(frames):
+        people = np.array(rows, np.float32).reshape(-1, 4)
+        step = tracker.update(people, np.full(len(rows), 0.9, np.float32), at_s=k / 10)
+        assert all(np.isfinite(track.box_xyxy_px).all() for track in step.tracks)

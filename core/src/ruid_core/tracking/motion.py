@@ -80,8 +80,10 @@ class Motion:
         gap_s = unseen_for_s[:, None]
         moved = self.boxes_cxcywh_px[rows] - start_cxcywh_px
         self._velocity[rows] = moved / gap_s * _CENTRE_ONLY
-        self._spread[1, rows] = self._measured * _CENTRE_ONLY / gap_s
-        self._spread[2, rows] = 2 * self._measured * _CENTRE_ONLY / gap_s**2 + self._pushed * gap_s / 3
+        seen_noise = self._measured * _CENTRE_ONLY
+        self._spread[0, rows] = np.maximum(self._spread[0, rows], seen_noise)
+        self._spread[1, rows] = seen_noise / gap_s
+        self._spread[2, rows] = 2 * seen_noise / gap_s**2 + self._pushed * gap_s / 3
 
     def last_seen_cxcywh_px(self, rows: NDArray[np.intp]) -> Array:
         """Return where the filter had these tracks when they were last seen."""

@@ -22,6 +22,8 @@ _DEFAULTS = TrackerSettings()
 _TENTATIVE = -1
 _UNSEEN = -1
 _NEVER = 1e9
+# Far inside what float32 holds exactly, far outside any picture.
+_FARTHEST_PX = 1e6
 _ROUNDING_S = 1e-6
 
 # Columns of a tracker's record of its tracks.
@@ -76,8 +78,8 @@ class Tracker:
     ) -> TrackerStep:
         """Take in one frame's detections: (N, 4) boxes with (N,) confidences in 0..1, seen at `at_s`.
 
-        Raises `TrackingError` when the time does not advance, the shapes do not fit each other, or a number is not
-        finite; the frame is then as if it had never been.
+        Raises `TrackingError` when the time does not advance, the shapes do not fit each other, a number is not
+        finite or a box lies a million pixels away; the frame is then as if it had never been.
         """
         self._check(boxes_xyxy_px, confidences, at_s)
         ended = self._end_unseen(at_s)
@@ -106,9 +108,8 @@ class Tracker:
             raise TrackingError(f"the time went from {self._at_s} to {at_s} s")
         if confidences.ndim != 1 or boxes_xyxy_px.shape != (confidences.size, 4):
             raise TrackingError(f"boxes {boxes_xyxy_px.shape} with confidences {confidences.shape}")
-        # A sum is finite when every number is, and is one pass; an overflow to infinity is a nonsense box as well.
-        if not np.isfinite(boxes_xyxy_px.sum() + confidences.sum()):
-            raise TrackingError("a box or a confidence is not a finite number")
+        if not ((np.abs(boxes_xyxy_px) <= _FARTHEST_PX).all() and np.isfinite(confidences).all()):
+            raise TrackingError("a box or a confidence is not a finite number, or a box lies beyond any picture")
 
     def _end_unseen(self, at_s: float) -> tuple[int, ...]:
         """Forget who has not been seen for too long, and return the ids of the confirmed ones among them."""
