@@ -1,7 +1,5 @@
 """`eval_reid`: score an embedder on a folder in Market-1501 layout, and time it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,11 +24,11 @@ class ReidReport:
     of the same run.
     """
 
-    model: str
+    model_id: str
     dataset: str
     runtime: str
     threads: int
-    mAP: float  # noqa: N815 - the field's name for it
+    mAP: float
     rank1: float
     rank5: float
     rank10: float
@@ -44,11 +42,14 @@ def eval_reid(
     data: Path,
     *,
     model: Path,
+    model_id: str = "",
     runtime: str = "onnxruntime",
     threads: int = 1,
     clock: Callable[[], float] = time.perf_counter,
 ) -> ReidReport:
     """Embed the folder's query and gallery, score them by the Market-1501 protocol, and time batches of 1 and 8.
+
+    `model_id` is what the report calls the model; by default its file's name.
 
     Raises `ReidLayoutError`, `ReidNetworkError` or `NoAnswerableQueryError`.
     """
@@ -56,7 +57,7 @@ def eval_reid(
     scores = score_set(network, data)
     sample = read_reid_split(data, QUERY)[:8]
     return ReidReport(
-        model=model.stem,
+        model_id=model_id or model.stem,
         dataset=find_reid_root(data).name,
         runtime=runtime,
         threads=threads,

@@ -4,8 +4,6 @@ A file name carries its labels: `0002_c1s1_000451_03.jpg` is identity 2, camera 
 Identity -1 marks junk (never a right answer nor a wrong one), identity 0 a distractor (always a wrong answer).
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

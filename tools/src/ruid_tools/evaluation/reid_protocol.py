@@ -5,8 +5,6 @@ pictures of the same identity by the same camera are left out (finding those is 
 so is junk (identity -1). Average precision is the mean of the precision at each right answer, as in today's toolkits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -64,8 +62,8 @@ def score_retrieval(query: LabelledEmbeddings, gallery: LabelledEmbeddings) -> R
     return RetrievalScores(
         mean_average_precision=float(np.mean([average_precision(ranking) for ranking in rankings])),
         rank1=float(np.mean(first_hits < 1)),
-        rank5=float(np.mean(first_hits < 5)),  # noqa: PLR2004 - the rank is the name
-        rank10=float(np.mean(first_hits < 10)),  # noqa: PLR2004 - the rank is the name
+        rank5=float(np.mean(first_hits < 5)),
+        rank10=float(np.mean(first_hits < 10)),
         queries=len(rankings),
         gallery=int(np.sum(gallery.identities != JUNK_IDENTITY)),
     )

@@ -7,19 +7,21 @@ import cv2
 import numpy as np
 
 from ruid_tools.models.calibration import Picture, measure_ranges, read_pictures
+from ruid_tools.models.qdq import stored_bytes
+from ruid_tools.models.reid_equalise import equalised
 from ruid_tools.models.reid_files import FLOAT_FILE, INT8_FILE
 from ruid_tools.models.reid_osnet import CropSize, build_graph, read_weights, watched_tensors
 
 
 def build(weights_file: Path, size: CropSize, calibration: list[tuple[Path, int]], out: Path) -> None:
     """Write the float and the 8-bit graph into `out`; `calibration` names folders of crops and how many of each."""
-    weights = read_weights(weights_file)
-    graph = build_graph(weights, size)
     crops = [_fitted(crop, size) for source, most in calibration for crop in read_pictures(source, most=most)]
+    weights = equalised(read_weights(weights_file), size, crops)
+    graph = build_graph(weights, size)
     ranges = measure_ranges(graph, watched_tensors(weights, size), crops)
     out.mkdir(parents=True, exist_ok=True)
-    (out / FLOAT_FILE).write_bytes(graph.SerializeToString(deterministic=True))
-    (out / INT8_FILE).write_bytes(build_graph(weights, size, ranges).SerializeToString(deterministic=True))
+    (out / FLOAT_FILE).write_bytes(stored_bytes(graph))
+    (out / INT8_FILE).write_bytes(stored_bytes(build_graph(weights, size, ranges)))
 
 
 def _fitted(crop: Picture, size: CropSize) -> Picture:

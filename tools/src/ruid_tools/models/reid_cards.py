@@ -39,7 +39,8 @@ def write_card(model: Path, figures: Mapping[str, Any]) -> Path:
         input={
             "name": "images",
             "type": "uint8",
-            "shape": "batch x 160 x 64 x 3, BGR 0..255, one person per crop, scaled bilinearly without keeping its aspect",
+            "shape": "batch x 160 x 64 x 3, BGR 0..255",
+            "crop": "one person, scaled bilinearly without keeping its aspect",
         },
         output={"embeddings": "batch x 256, unit length", "dim": 256},
         accuracy=figures.get("accuracy", "not measured"),

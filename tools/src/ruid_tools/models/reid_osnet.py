@@ -84,6 +84,18 @@ def watched_tensors(weights: Weights, size: CropSize) -> list[str]:
     return list(dict.fromkeys(writer.watched))
 
 
+def lite_convolutions() -> list[tuple[str, list[str]]]:
+    """Return each tensor between the halves of lite convolutions, and the places in the weights it is made from."""
+    found: list[tuple[str, list[str]]] = []
+    for block in _BLOCKS:
+        streams = f"trunk.stages.{block}.streams"
+        found.append((f"b{block}.first.point", [f"{streams}.{stream}.0" for stream in range(_STREAMS)]))
+        for stream in range(_STREAMS):
+            lites = [(depth, f"{streams}.{stream}.{depth}") for depth in range(1, stream + 1)]
+            found += [(f"b{block}.s{stream}.{depth}.point", [place]) for depth, place in lites]
+    return found
+
+
 def stem_on_blocks(kernel: Floats) -> Floats:
     """Return the (outputs, 12, 4, 4) kernel that does on blocks of 2×2 pixels what a 7×7 one does with stride 2.
 
@@ -127,10 +139,8 @@ class _OsnetWriter(GraphWriter):
         """Write all of it."""
         tensor = self._stem(size)
         for stage in range(_LAST):
-            if stage in _TRANSITIONS:
-                tensor = self._transition(tensor, stage)
-            else:
-                tensor = self._block(tensor, stage)
+            written = self._transition if stage in _TRANSITIONS else self._block
+            tensor = written(tensor, stage)
         last = self._folded(f"trunk.stages.{_LAST}.0", f"trunk.stages.{_LAST}.1")
         self._head(self._rectified(tensor, last, "last"))
 

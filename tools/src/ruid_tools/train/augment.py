@@ -5,8 +5,6 @@ differ (gain per channel, contrast, saturation, gamma), and something stands in 
 Zhong et al., AAAI 2020). All colour changes but gamma are affine in BGR, so they are one 3×4 matrix.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2
@@ -73,7 +71,8 @@ def _degrade(crop: Pixels, *, how: Augmentation, rng: Generator) -> Pixels:
     height, width = crop.shape[:2]
     if rng.random() < how.low_resolution:
         factor = rng.uniform(0.25, 0.9)
-        small = cv2.resize(crop, (max(8, round(width * factor)), max(16, round(height * factor))), interpolation=cv2.INTER_AREA)
+        size = (max(8, round(width * factor)), max(16, round(height * factor)))
+        small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
         crop = _pixels(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
     if rng.random() < how.blur:
         crop = _pixels(cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.4, 1.6)))

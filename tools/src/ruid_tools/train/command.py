@@ -1,30 +1,92 @@
-"""`train_reid`: what `ruid train reid` runs. Torch is imported only when a training begins."""
-
-from __future__ import annotations
+"""`ruid train reid`. PyTorch is imported only when a training begins."""
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
+from cyclopts import Parameter
+from rich.console import Console
 
-from ruid_tools.train.corpus import read_corpus
+from ruid_tools.errors import ToolError
+from ruid_tools.train.corpus import Corpus, read_corpus
 from ruid_tools.train.pixels import PixelStore, cached_pixels
 from ruid_tools.train.run_folder import CHECKPOINT, SETTINGS, WEIGHTS
 from ruid_tools.train.schedule import Schedule, growing_stages, one_stage
-from ruid_tools.train.teacher import cached_teacher_embeddings
+from ruid_tools.train.teacher import Floats, cached_teacher_embeddings
 
-TORCH_HINT = "training needs PyTorch; install it with: pip install torch==2.13.0"
+BACKBONES = ("osnet_x0_25", "osnet_x0_5", "osnet_x1_0", "osnet_lct_x0_5", "resnet50")
 
 
-class TorchMissingError(Exception):
-    """PyTorch is not installed; the text says how to get it."""
+class TorchMissingError(ToolError):
+    """PyTorch is not installed."""
 
     def __str__(self) -> str:
-        return TORCH_HINT
+        return "training needs PyTorch; install it with: pip install torch==2.13.0"
+
+
+class UnknownBackboneError(ToolError):
+    """There is no such backbone."""
+
+    def __init__(self, backbone: str) -> None:
+        super().__init__(backbone)
+        self.backbone = backbone
+
+    def __str__(self) -> str:
+        return f"there is no backbone {self.backbone!r}: choose one of {', '.join(BACKBONES)}"
+
+
+class NothingToResumeError(ToolError):
+    """The run folder holds no checkpoint."""
+
+    def __init__(self, out: Path) -> None:
+        super().__init__(out)
+        self.out = out
+
+    def __str__(self) -> str:
+        return f"{self.out} holds no {CHECKPOINT}: leave out --resume to begin a run there"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingOptions:
+    """How long, how large, on what.
+
+    Parameters
+    ----------
+    height
+        Height of the deployed input in pixels, a multiple of 16.
+    width
+        Width of the deployed input in pixels, a multiple of 16.
+    steps
+        Length of the schedule in steps of 96 crops.
+    minutes
+        Time limit: the schedule is shortened so that it ends by then.
+    learning_rate
+        Highest learning rate; about 0.0005 suits a run that begins from trained weights.
+    validation_share
+        Share of each set's identities that is held out for the validation mAP.
+    seed
+        Seeds every random stream.
+    device
+        cpu or cuda.
+    threads
+        CPU threads; each trains on its part of the batch.
+    """
+
+    height: int = 160
+    width: int = 64
+    steps: int = 20_000
+    minutes: float | None = None
+    learning_rate: float = 2e-3
+    validation_share: float = 0.04
+    seed: int = 0
+    device: str = "cpu"
+    threads: int = 2
 
 
 def train_reid(
@@ -36,96 +98,83 @@ def train_reid(
     unlabelled: list[Path] | None = None,
     init_from: Path | None = None,
     resume: bool = False,
-    height: int = 160,
-    width: int = 64,
-    steps: int = 20_000,
-    minutes: float | None = None,
-    learning_rate: float = 2e-3,
-    validation_fraction: float = 0.05,
-    seed: int = 0,
-    device: str = "cpu",
-    threads: int = 2,
-    report: Callable[[dict[str, float]], None] | None = None,
-) -> Path:
-    """Train a ReID embedder and return the file of its averaged weights, `out/weights.npz`.
+    options: Annotated[TrainingOptions, Parameter(name="*")] = TrainingOptions(),
+) -> None:
+    """Train a ReID embedder; its averaged weights end up in OUT/weights.npz.
 
     Parameters
     ----------
     data
-        A folder in Market-1501 layout, of which `bounding_box_train/` is used. May be given several times; each
+        Folder in Market-1501 layout, of which bounding_box_train/ is used; may be given several times, and each
         folder's identities are kept apart. Folders joined by commas show the same people under the same numbers.
     out
         Run folder: settings, journal, checkpoint, weights and curves.
     backbone
         osnet_x0_25, osnet_x0_5, osnet_x1_0, osnet_lct_x0_5 or resnet50.
     teacher
-        A network whose embeddings are imitated: OpenVINO .xml or .onnx, raw BGR input.
+        Network whose embeddings are imitated: OpenVINO .xml or .onnx that takes raw BGR.
     unlabelled
-        Folders of person crops without labels; with a teacher only.
+        Folder of person crops without identities, for imitation of the teacher; may be given several times.
     init_from
-        Weights to begin with: `weights.npz` of an earlier run, or for osnet_lct_x0_5 the OpenVINO .xml of
-        person-reidentification-retail-0287. Give it again with `resume`.
+        Weights to begin with: weights.npz of an earlier run, or for osnet_lct_x0_5 the OpenVINO .xml of
+        person-reidentification-retail-0287. Give it again with --resume.
     resume
-        Go on from the checkpoint in `out`.
-    height, width
-        Deployed input size in pixels, multiples of 16.
-    steps
-        Length of the schedule in optimiser steps.
-    minutes
-        Time limit: the schedule is shortened so that it ends by then.
-    learning_rate
-        Peak learning rate.
-    validation_fraction
-        Share of each set's identities held out for the validation mAP.
-    seed
-        Seeds every random stream.
-    device
-        cpu or cuda.
-    threads
-        CPU threads.
-    report
-        Called with every line of the journal.
+        Go on from the checkpoint in OUT.
     """
+    if backbone not in BACKBONES:
+        raise UnknownBackboneError(backbone)
+    if resume and not (out / CHECKPOINT).is_file():
+        raise NothingToResumeError(out)
     try:
-        import torch  # noqa: PLC0415 - optional dependency of the tools
+        import torch  # noqa: PLC0415 - not a dependency of RuID: only training wants it
 
-        from ruid_tools.train import loop, trainer as training  # noqa: PLC0415 - imports torch
+        from ruid_tools.train import loop, trainer  # noqa: PLC0415 - they import torch
     except ImportError as error:
         raise TorchMissingError from error
-    torch.set_num_threads(threads if device != "cpu" else 1)
+    torch.set_num_threads(1 if options.device == "cpu" else options.threads)
     cv2.setNumThreads(1)
-    corpus = read_corpus(
-        data, unlabelled or [], validation_fraction=validation_fraction, rng=np.random.default_rng(seed)
-    )
-    cache = out.parent / "cache"
-    folders = _by_folder(corpus.paths)
-    pixels = PixelStore([cached_pixels(paths, cache=cache) for paths in folders])
-    embeddings = (
-        None
-        if teacher is None
-        else np.concatenate([cached_teacher_embeddings(paths, model=teacher, cache=cache, threads=threads) for paths in folders])
-    )
+    rng = np.random.default_rng(options.seed)
+    corpus = read_corpus(data, unlabelled or [], validation_share=options.validation_share, rng=rng)
+    pixels, imitated = _caches(corpus, teacher, out.parent / "cache", threads=options.threads)
     stages = growing_stages if init_from is None else one_stage
-    settings = training.RunSettings(
+    settings = trainer.RunSettings(
         backbone=backbone,
-        steps=steps,
-        schedule=Schedule(stages=stages(height_px=height, width_px=width), peak_rate=learning_rate),
-        limit_s=None if minutes is None else minutes * 60,
-        seed=seed,
-        device=device,
-        threads=threads,
+        steps=options.steps,
+        schedule=Schedule(
+            stages=stages(height_px=options.height, width_px=options.width), peak_rate=options.learning_rate
+        ),
+        limit_s=None if options.minutes is None else options.minutes * 60,
+        seed=options.seed,
+        device=options.device,
+        threads=options.threads,
     )
-    run = training.Trainer(settings, corpus, pixels=pixels, teacher=embeddings)
+    run = trainer.Trainer(settings, corpus, pixels=pixels, teacher=imitated)
     out.mkdir(parents=True, exist_ok=True)
     if resume:
         run.restore(torch.load(out / CHECKPOINT, weights_only=False))
     elif init_from is not None:
         run.start_from(init_from)
-    (out / SETTINGS).write_text(json.dumps({**asdict(settings), "data": data}, indent=2, default=str))
-    loop.train_to_the_end(run, out=out, rhythm=loop.Rhythm(), report=report or (lambda _: None))
-    return out / WEIGHTS
+    stated = {"data": data, "teacher": teacher, "unlabelled": unlabelled, "init_from": init_from}
+    (out / SETTINGS).write_text(json.dumps({**asdict(settings), **stated}, indent=2, default=str), encoding="utf-8")
+    loop.train_to_the_end(run, out=out, rhythm=loop.Rhythm(), report=_tell)
+    Console().print(f"weights: {out / WEIGHTS}")
 
 
-def _by_folder(paths: list[Path]) -> list[list[Path]]:
-    """Split the corpus where the folder changes: each folder has its own caches, which other runs share."""
-    return [list(group) for _, group in groupby(paths, key=lambda path: path.parent)]
+def _caches(corpus: Corpus, teacher: Path | None, cache: Path, *, threads: int) -> tuple[PixelStore, Floats | None]:
+    """Return pixels and teacher's embeddings, cached for each folder, so that other runs share them."""
+    folders = [list(group) for _, group in groupby(corpus.paths, key=lambda path: path.parent)]
+    pixels = PixelStore([cached_pixels(paths, cache=cache) for paths in folders])
+    if teacher is None:
+        return pixels, None
+    parts = [cached_teacher_embeddings(paths, model=teacher, cache=cache, threads=threads) for paths in folders]
+    return pixels, np.concatenate(parts)
+
+
+def _tell(entry: Mapping[str, float]) -> None:
+    """Print one line of the journal: how far, how long still, and what was measured."""
+    position = f"{entry['progress']:6.1%}  step {entry['step']:.0f}  {entry['left_s'] / 60:.0f} min left"
+    measured = (f"{name} {value:.4g}" for name, value in entry.items() if name not in _POSITION)
+    Console().print(position, *measured, sep="  ", highlight=False)
+
+
+_POSITION = frozenset({"step", "progress", "spent_s", "left_s"})

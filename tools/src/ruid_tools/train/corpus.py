@@ -1,7 +1,5 @@
 """The training corpus: labelled sets mixed with identities kept apart, unlabelled crops, and a validation split."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,13 +48,11 @@ class Corpus:
         return np.split(order, np.flatnonzero(np.diff(self.labels[order])) + 1)
 
 
-def read_corpus(
-    labelled: list[str], unlabelled: list[Path], *, validation_fraction: float, rng: Generator
-) -> Corpus:
+def read_corpus(labelled: list[str], unlabelled: list[Path], *, validation_share: float, rng: Generator) -> Corpus:
     """Read folders in Market-1501 layout (their `bounding_box_train/` alone) and folders of unlabelled crops.
 
     Each entry of `labelled` is a folder, or several joined by commas that show the same people under the same
-    numbers. `validation_fraction` of each entry's identities is held out.
+    numbers. `validation_share` of each entry's identities is held out.
     """
     images: list[LabelledImage] = []
     labels: list[int] = []
@@ -64,7 +60,7 @@ def read_corpus(
     next_label = 0
     for entry in labelled:
         entry_images = _read_entry(entry)
-        held_out = _held_out_identities(entry_images, fraction=validation_fraction, rng=rng)
+        held_out = _held_out_identities(entry_images, share=validation_share, rng=rng)
         classes = _number_classes(entry_images, held_out, first=next_label)
         validation.extend(_validation_set(entry, entry_images, held_out, offset=len(images)))
         labels.extend(classes.get(image.identity, UNLABELLED) for image in entry_images)
@@ -84,9 +80,9 @@ def _read_entry(entry: str) -> list[LabelledImage]:
     return [image for image in images if image.identity > 0]
 
 
-def _held_out_identities(images: list[LabelledImage], *, fraction: float, rng: Generator) -> set[int]:
+def _held_out_identities(images: list[LabelledImage], *, share: float, rng: Generator) -> set[int]:
     identities = sorted({image.identity for image in images})
-    count = round(fraction * len(identities))
+    count = round(share * len(identities))
     return {int(identity) for identity in rng.choice(identities, size=count, replace=False)}
 
 
@@ -98,9 +94,7 @@ def _number_classes(images: list[LabelledImage], held_out: set[int], *, first: i
     return {identity: first + index for index, identity in enumerate(usable)}
 
 
-def _validation_set(
-    entry: str, images: list[LabelledImage], held_out: set[int], *, offset: int
-) -> list[ValidationSet]:
+def _validation_set(entry: str, images: list[LabelledImage], held_out: set[int], *, offset: int) -> list[ValidationSet]:
     """Pictures of the held-out identities in the entry's first folder, the one that names the set."""
     folder = Path(entry.split(",", maxsplit=1)[0])
     chosen = [

@@ -4,8 +4,6 @@ The detector is a YOLOX in ONNX as upstream exports it: raw BGR 0 to 255, letter
 (1, anchors, 85) whose boxes are still relative to their grid cells (strides 8, 16 and 32).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -3,8 +3,6 @@
 BNNeck: Luo et al., "Bag of Tricks and a Strong Baseline for Deep Person Re-identification", CVPR workshops 2019.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch
@@ -79,7 +77,7 @@ class TrainingHeads(nn.Module):
 def update_average(average: nn.Module, current: nn.Module, *, decay: float) -> None:
     """Move the averaged weights (and batch-norm statistics) a step towards the current ones."""
     kept, new = _split_by_kind(average), _split_by_kind(current)
-    torch._foreach_lerp_(kept.fractions, new.fractions, 1 - decay)  # noqa: SLF001 - one call for all tensors
+    torch._foreach_lerp_(kept.fractions, new.fractions, 1 - decay)
     for counter, value in zip(kept.counters, new.counters, strict=True):
         counter.copy_(value)
 

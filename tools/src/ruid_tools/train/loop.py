@@ -1,7 +1,5 @@
 """The loop around the trainer: steps until the schedule ends, with a journal, validations and checkpoints."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass

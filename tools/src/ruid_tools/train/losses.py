@@ -6,8 +6,6 @@ the neighbourhoods inside a batch follow the teacher's neighbourhoods (relationa
 "Learning Deep Representations with Probabilistic Knowledge Transfer", ECCV 2018).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -43,9 +41,7 @@ def training_loss(
     labelled = labels >= 0
     terms = {
         "identity": weights.identity
-        * functional.cross_entropy(
-            output.logits[labelled], labels[labelled], label_smoothing=weights.label_smoothing
-        ),
+        * functional.cross_entropy(output.logits[labelled], labels[labelled], label_smoothing=weights.label_smoothing),
         "triplet": weights.triplet
         * batch_hard_triplet(output.embeddings[labelled], labels[labelled], margin=weights.triplet_margin),
     }

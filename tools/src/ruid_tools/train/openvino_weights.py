@@ -5,11 +5,9 @@ the order of the graph, each put where it belongs, and batch norms made anew fro
 the network computes the same and can be trained on.
 """
 
-from __future__ import annotations
-
-import xml.etree.ElementTree as ElementTree  # noqa: S405 - a model file that the user chose
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import torch
@@ -62,7 +60,6 @@ def settle_stem(embedder: Embedder, images: Tensor) -> None:
     After the first normalisation pictures differ little there, and a batch norm costs nothing on a device.
     """
     trunk = embedder.trunk
-    assert isinstance(trunk, OSNet)
     convolution, norm = trunk.stem[0][0], trunk.stem[0][1]
     with torch.no_grad():
         seen = convolution(trunk.normalise(embedder.scaled(images)))
@@ -88,9 +85,8 @@ def restore_batch_norms(embedder: Embedder, images: Tensor) -> None:
         handle.remove()
 
 
-def _absorb_statistics(norm: nn.Module, inputs: tuple[Tensor]) -> None:
+def _absorb_statistics(norm: nn.BatchNorm2d | nn.BatchNorm1d, inputs: tuple[Tensor]) -> None:
     """Rewrite `bias + x` as a batch norm about the mean and deviation of x."""
-    assert isinstance(norm, nn.BatchNorm2d | nn.BatchNorm1d)
     axes = [axis for axis in range(inputs[0].dim()) if axis != 1]
     variance, mean = torch.var_mean(inputs[0], dim=axes, correction=0)
     old_scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
@@ -126,7 +122,7 @@ class _Constants:
 def _read_constants(path: Path) -> Iterator[Floats]:
     blob = path.with_suffix(".bin").read_bytes()
     seen: set[int] = set()
-    for layer in ElementTree.parse(path).getroot().iterfind("./layers/layer"):  # noqa: S314
+    for layer in ElementTree.parse(path).getroot().iterfind("./layers/layer"):  # noqa: S314 - a model file that the user chose
         place = layer.find("data")
         if layer.get("type") != "Const" or place is None or place.get("element_type") != "f32":
             continue
@@ -146,7 +142,6 @@ def _fill_stem(trunk: OSNet, constants: _Constants) -> None:
     """The published stem takes RGB and normalises its own output; ours takes BGR, and a batch norm stands there."""
     constants.take((1, 3, 1, 1))
     constants.take((1, 3, 1, 1))
-    assert isinstance(trunk.normalise, nn.InstanceNorm2d)
     trunk.normalise.weight.copy_(constants.take((3,)).flip(0))
     trunk.normalise.bias.copy_(constants.take((3,)).flip(0))
     convolution, norm = trunk.stem[0][0], trunk.stem[0][1]
@@ -196,7 +191,6 @@ def _as_bias(norm: nn.BatchNorm2d | nn.BatchNorm1d) -> None:
 
 
 def _fill_head(embedder: Embedder, trunk: OSNet, constants: _Constants) -> None:
-    assert isinstance(trunk.pool, WeightedPool)
     weight = constants.next_raw()
     weight = weight.reshape(len(weight), *weight.shape[-2:])
     grid = trunk.pool.weight.shape[1:]
@@ -209,4 +203,3 @@ def _fill_head(embedder: Embedder, trunk: OSNet, constants: _Constants) -> None:
     _fill(embedder.neck.weight, constants)
     embedder.neck.bias.copy_(bias * embedder.neck.weight + constants.take(tuple(embedder.neck.bias.shape)))
     _fill(embedder.bend.weight, constants)
-

@@ -10,8 +10,6 @@ their weights: each picture is normalised by its own mean and deviation, the sec
 by a linear context transform (Ruan et al., "Linear Context Transform Block", AAAI 2020), and pooling weighs places.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

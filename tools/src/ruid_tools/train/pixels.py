@@ -3,8 +3,6 @@
 The cache is keyed by the list of files, their sizes and the resolution: change any of them and it is built anew.
 """
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

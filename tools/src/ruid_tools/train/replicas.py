@@ -5,8 +5,6 @@ meet twice per step instead of at every operator. The loss still sees the whole 
 off from their graphs, the loss is taken on them together, and their gradients are handed back to the replicas.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

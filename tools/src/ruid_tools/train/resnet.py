@@ -4,8 +4,6 @@ The last stage keeps its resolution (stride 1), as the ReID baselines do. It is 
 costs some fifty times what the shipped embedder costs.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

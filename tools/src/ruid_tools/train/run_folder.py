@@ -1,7 +1,5 @@
 """The run folder: settings, journal (JSON lines), checkpoints and the plots made from the journal."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

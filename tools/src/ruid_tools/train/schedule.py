@@ -3,8 +3,6 @@
 Progress runs from 0 to 1: by steps, or by the time spent where a time limit is set and would be reached first.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ The target for a picture is the normalised sum of the teacher's embeddings of th
 mirroring a person changes nothing that should matter.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -4,8 +4,6 @@ Everything that decides the next step is in `Trainer.state()`, so that a run sto
 the same steps as one that was never stopped (on the same hardware, with the schedule counted in steps).
 """
 
-from __future__ import annotations
-
 import copy
 import time
 from collections.abc import Callable
@@ -102,7 +100,8 @@ class Trainer:
         learning_rate = self.settings.schedule.learning_rate(self.progress)
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate
-        terms = self._losses(draw_batch(self._by_label, self._corpus.unlabelled, shape=self.settings.batch, rng=self._rng))
+        shape = self.settings.batch
+        terms = self._losses(draw_batch(self._by_label, self._corpus.unlabelled, shape=shape, rng=self._rng))
         total = torch.stack(list(terms.values())).sum()
         self._optimiser.zero_grad()
         total.backward()
