@@ -10,22 +10,34 @@ A camera's life, changed in `_Camera.enter` alone:
                      UP ──its recording ended──▶ ENDED ──heard──▶ UP, without a gap
 """
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import floor
 
 from ruid_core.wire.messages import CameraHealth, Health, Hello, Live
+from ruid_hub.cards import CARDS, Cards, KnownPerson, Sighting
 from ruid_hub.observations import Assignment, CoverageGap, TrackKey
+
+__all__ = [
+    "CARDS",
+    "CameraState",
+    "CameraView",
+    "KnownPerson",
+    "Latency",
+    "PersonCard",
+    "Site",
+    "SiteView",
+    "StateChange",
+    "UniqueCount",
+]
 
 SILENCE_S = 4.0
 """A camera that says nothing for this long is down."""
 LIVE_TRACK_S = 2.0
 """A live track that no message repeats for this long is no longer in view."""
-CARDS = 200
 CAMERAS = 1000
-ASSIGNMENTS = 20_000
 LATENCIES = 200
 CHANGES = 10 * CAMERAS
 
@@ -128,19 +140,6 @@ class StateChange:
     gap: CoverageGap | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class KnownPerson:
-    """An identity from before this start, for `Site.remember_people`; `last_camera` and `cameras` are keys."""
-
-    identity_id: str
-    label: str | None
-    first_seen_s: float
-    last_seen_s: float
-    last_camera: str
-    cameras: tuple[str, ...]
-    thumbnail_id: int | None
-
-
 # --- what is remembered --------------------------------------------------------------------------------
 
 
@@ -202,42 +201,12 @@ class _Camera:
         return CoverageGap(self.camera, self.since_s, at_s, self.reason)
 
 
-@dataclass(slots=True)
-class _Card:
-    identity_id: str
-    first_seen_s: float
-    last_seen_s: float
-    last_camera: str
-    label: str | None = None
-    cameras: tuple[str, ...] = ()
-    thumbnail_id: int | None = None
-    tracks: int = 0
-    remembered: bool = False
-
-    def seen(self, camera: str, at_s: float) -> None:
-        self.last_seen_s = max(self.last_seen_s, at_s)
-        self.last_camera = camera
-        if camera not in self.cameras:
-            self.cameras = (*self.cameras, camera)
-
-    def absorb(self, other: "_Card") -> None:
-        """Take over what another card knew: the two were one person."""
-        if other.last_seen_s > self.last_seen_s:
-            self.last_camera, self.thumbnail_id = other.last_camera, other.thumbnail_id or self.thumbnail_id
-        self.first_seen_s = min(self.first_seen_s, other.first_seen_s)
-        self.last_seen_s = max(self.last_seen_s, other.last_seen_s)
-        self.cameras = tuple(dict.fromkeys((*self.cameras, *other.cameras)))
-        self.label = self.label or other.label
-        self.thumbnail_id = self.thumbnail_id or other.thumbnail_id
-
-
 class Site:
     """Lives as long as the hub; one thread feeds and reads it."""
 
     def __init__(self) -> None:
         self._cameras: dict[str, _Camera] = {}
-        self._cards: OrderedDict[str, _Card] = OrderedDict()
-        self._identity_of: OrderedDict[TrackKey, str] = OrderedDict()
+        self._cards = Cards()
         self._unique = UniqueCount(0)
         self._changes: deque[StateChange] = deque(maxlen=CHANGES)
 
@@ -270,7 +239,7 @@ class Site:
         camera.tracks = tuple(TrackKey(camera.camera, camera.boot_epoch, track.track_id) for track in live.tracks)
         self._changed(camera.enter(CameraState.UP, at_s))
         for track in camera.tracks:
-            self._still_there(track, at_s)
+            self._cards.seen(track, at_s)
 
     def health(self, node_id: str, health: Health, at_s: float) -> None:
         """How the node's cameras do; one that has lost its source is down."""
@@ -310,34 +279,18 @@ class Site:
         where it brought a picture.
         """
         seen_at_s = at_s if seen_at_s is None else seen_at_s
-        self._move(track, assignment.identity_id, seen_at_s)
-        card = self._cards[assignment.identity_id]
-        card.first_seen_s = min(card.first_seen_s, seen_at_s)
-        card.seen(track.camera, seen_at_s)
-        card.thumbnail_id = thumbnail_id or card.thumbnail_id
+        self._cards.add(assignment.identity_id, Sighting(track, seen_at_s, seen_at_s, thumbnail_id))
         camera = self._cameras.get(track.camera)
         if camera is not None and latency_s is not None:
             camera.took(latency_s * 1000.0)
 
     def revised(self, track: TrackKey, identity_id: str) -> None:
         """A track belongs to somebody else than was thought; a card that is left without tracks goes."""
-        former = self._cards.get(self._identity_of.get(track, ""))
-        seen_at_s = former.last_seen_s if former is not None else 0.0
-        if former is None and identity_id not in self._cards:
-            return
-        self._move(track, identity_id, seen_at_s)
-        card = self._cards[identity_id]
-        if former is None or former is card:
-            return
-        if former.tracks == 0 and not former.remembered:
-            del self._cards[former.identity_id]
-            card.absorb(former)
-        else:
-            card.seen(track.camera, min(card.last_seen_s, former.last_seen_s))
+        self._cards.move(track, identity_id)
 
     def forget(self, identity_id: str) -> None:
         """Remove an identity's card: it was merged away or erased."""
-        self._cards.pop(identity_id, None)
+        self._cards.remove(identity_id)
 
     def counted(self, unique: UniqueCount) -> None:
         """How many different people so far."""
@@ -345,18 +298,7 @@ class Site:
 
     def remember_people(self, people: Iterable[KnownPerson]) -> None:
         """Fill the cards after a start, oldest first or newest first."""
-        for known in sorted(people, key=lambda known: known.last_seen_s):
-            self._cards[known.identity_id] = _Card(
-                identity_id=known.identity_id,
-                first_seen_s=known.first_seen_s,
-                last_seen_s=known.last_seen_s,
-                last_camera=known.last_camera,
-                label=known.label,
-                cameras=known.cameras,
-                thumbnail_id=known.thumbnail_id,
-                remembered=True,
-            )
-        self._keep_within_bounds()
+        self._cards.remember(people)
 
     def remember_camera(self, camera: str, *, name: str, last_heard_s: float | None) -> None:
         """A camera from before this start: away since then, for all that the hub can say."""
@@ -383,7 +325,7 @@ class Site:
         """The whole picture at a moment."""
         in_view = {key: camera.tracks_in_view(at_s) for key, camera in self._cameras.items()}
         identities_by_camera = [
-            Counter(self._identity_of.get(track, track) for track in tracks) for tracks in in_view.values()
+            Counter(self._cards.identity_of(track) or track for track in tracks) for tracks in in_view.values()
         ]
         # One person in two overlapping views is one person; two in one view are two, whatever they are called.
         people: Counter[str | TrackKey] = Counter()
@@ -427,37 +369,13 @@ class Site:
         if change is not None:
             self._changes.append(change)
 
-    def _still_there(self, track: TrackKey, at_s: float) -> None:
-        card = self._cards.get(self._identity_of.get(track, ""))
-        if card is not None:
-            card.seen(track.camera, at_s)
-            self._cards.move_to_end(card.identity_id)
-
-    def _move(self, track: TrackKey, identity_id: str, at_s: float) -> None:
-        """Give the track to the identity, whose card is made where there is none."""
-        former = self._cards.get(self._identity_of.pop(track, ""))
-        if former is not None:
-            former.tracks -= 1
-        if identity_id not in self._cards:
-            self._cards[identity_id] = _Card(identity_id, at_s, at_s, track.camera)
-        self._identity_of[track] = identity_id
-        self._cards[identity_id].tracks += 1
-        self._cards.move_to_end(identity_id)
-        self._keep_within_bounds()
-
-    def _keep_within_bounds(self) -> None:
-        while len(self._cards) > CARDS:
-            self._cards.popitem(last=False)
-        while len(self._identity_of) > ASSIGNMENTS:
-            self._identity_of.popitem(last=False)
-
     def _people(self, present: Mapping[str | TrackKey, int]) -> tuple[PersonCard, ...]:
-        cards = [self._person(card, present=card.identity_id in present) for card in self._cards.values()]
+        cards = [self._person(card, present=card.identity_id in present) for card in self._cards]
         here = sorted((card for card in cards if card.present), key=lambda card: -card.first_seen_s)
         gone = sorted((card for card in cards if not card.present), key=lambda card: -card.last_seen_s)
         return (*here, *gone)
 
-    def _person(self, card: _Card, *, present: bool) -> PersonCard:
+    def _person(self, card: KnownPerson, *, present: bool) -> PersonCard:
         return PersonCard(
             identity_id=card.identity_id,
             label=card.label or default_label(card.identity_id),

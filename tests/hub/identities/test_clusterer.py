@@ -19,8 +19,8 @@ def _river_checks() -> list[Callable[[Any], None]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "sklearn", package)
         patch.setitem(sys.modules, "sklearn.datasets", package.datasets)
-        found: Any = checks.yield_checks(RuidClusterer())
-        return list(found)
+        river: Any = checks
+        return list(river.yield_checks(RuidClusterer()))
 
 
 @pytest.mark.parametrize("check", _river_checks(), ids=lambda check: str(check.__name__))
