@@ -34,7 +34,7 @@ def test_another_list_of_files_is_another_cache(tmp_path: Path) -> None:
 def test_unreadable_picture_is_named(tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no picture")
-    with pytest.raises(UnreadablePictureError, match="broken.jpg"):
+    with pytest.raises(UnreadablePictureError, match=r"broken\.jpg"):
         cached_pixels([broken], cache=tmp_path / "cache")
 
 
