@@ -1,9 +1,13 @@
 """Cards are what their tracks say, whatever is corrected."""
 
+from pathlib import Path
+
 import pytest
 
-from hub_fakes import NOON_S, track
+from hub_fakes import NOON_S, row, track
 from ruid_hub.cards import CARDS, SIGHTINGS, Cards, KnownPerson, Sighting
+from ruid_hub.site import Site
+from ruid_hub.store import open_store
 
 YARD = "node-2/yard"
 
@@ -135,3 +139,14 @@ def test_remembering_again_replaces(cards: Cards):
     cards.remember([known("ada", sighting(2, 50), first_s=50)])
     assert cards.identity_of(track(1)) is None
     assert card(cards, "ada").first_seen_s == NOON_S + 50
+
+
+def test_what_the_store_remembers_can_be_corrected_after_a_start(tmp_path: Path):
+    store = open_store(tmp_path / "hub.db")
+    store.commit([row(1, "ada", track_id=1), row(2, "ada", track_id=2, at_s=NOON_S + 60)])
+    site = Site()
+    site.remember_people(store.recent_identities(CARDS))
+    site.revised(track(2), "bob")
+    site.revised(track(1), "bob")
+    assert [person.identity_id for person in site.view(NOON_S + 60).people] == ["bob"]
+    store.close()

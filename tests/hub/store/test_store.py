@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hub_fakes import JPEG, NOON_S, observation, row, track
+from ruid_hub.cards import Sighting
 from ruid_hub.observations import CoverageGap
 from ruid_hub.store import (
     CameraRecord,
@@ -171,6 +172,10 @@ class TestReadingBack:
         assert (ada.identity_id, ada.cameras, ada.last_camera) == ("ada", ("node-1/cam", "node-1/yard"), "node-1/yard")
         assert (ada.first_seen_s, ada.last_seen_s, ada.thumbnail_id) == (NOON_S - 2, NOON_S + 9, ids[2])
         assert bob.identity_id == "bob"
+        assert ada.sightings == (
+            Sighting(track(3, camera="node-1/yard"), NOON_S + 7, NOON_S + 9, ids[2]),
+            Sighting(track(1), NOON_S - 2, NOON_S, ids[0]),
+        )
         assert [person.identity_id for person in store.recent_identities(1)] == ["ada"]
 
     def test_cameras_keep_their_names_and_when_they_were_last_heard(self, store: Store):

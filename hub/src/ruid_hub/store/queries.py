@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, Table, func, select
 
+from ruid_hub.cards import SIGHTINGS, KnownPerson, Sighting
 from ruid_hub.observations import Assignment, Observation, TrackKey
-from ruid_hub.store.rows import IdentityRecord, ObservationRow
+from ruid_hub.store.rows import ObservationRow
 from ruid_hub.store.tables import (
     cameras,
     drops,
@@ -39,7 +40,7 @@ def observations_in_order(connection: Connection) -> Iterator[ObservationRow]:
         after = page[-1].observation_id
 
 
-def recent_identities(connection: Connection, limit: int) -> list[IdentityRecord]:
+def recent_identities(connection: Connection, limit: int) -> list[KnownPerson]:
     """Newest first."""
     query = select(identities).order_by(identities.c.last_seen_s.desc()).limit(limit)
     return [_identity_record(connection, row) for row in connection.execute(query).all()]
@@ -88,16 +89,18 @@ def _float32(float16_bytes: bytes) -> NDArray[np.float32]:
     return np.frombuffer(float16_bytes, dtype="<f2").astype(np.float32)
 
 
-def _identity_record(connection: Connection, identity: Row[Any]) -> IdentityRecord:
+def _identity_record(connection: Connection, identity: Row[Any]) -> KnownPerson:
     last_camera, visited = _places(connection, identity.identity_key)
-    return IdentityRecord(
+    sightings = _sightings(connection, identity.identity_key)
+    return KnownPerson(
         identity_id=identity.identity_id,
         label=identity.label,
         first_seen_s=identity.first_seen_s,
         last_seen_s=identity.last_seen_s,
         last_camera=last_camera,
         cameras=visited,
-        thumbnail_id=_newest_thumbnail(connection, identity.identity_key),
+        thumbnail_id=next((seen.thumbnail_id for seen in sightings if seen.thumbnail_id is not None), None),
+        sightings=sightings,
     )
 
 
@@ -119,12 +122,25 @@ def _places(connection: Connection, identity_key: int) -> tuple[str, tuple[str, 
     return (last.camera if last else ""), tuple(place.camera for place in in_order)
 
 
-def _newest_thumbnail(connection: Connection, identity_key: int) -> int | None:
+def _sightings(connection: Connection, identity_key: int) -> tuple[Sighting, ...]:
+    """The tracks of an identity, the newest first and as many as a card tells apart."""
     query = (
-        select(thumbnails.c.observation_id)
-        .join(observations)
+        select(
+            cameras.c.camera,
+            observations.c.boot_epoch,
+            observations.c.track_id,
+            func.min(observations.c.started_at_s).label("first_s"),
+            func.max(observations.c.ended_at_s).label("last_s"),
+            func.max(thumbnails.c.observation_id).label("thumbnail_id"),
+        )
+        .join(cameras, cameras.c.camera_key == observations.c.camera_key)
+        .outerjoin(thumbnails)
         .where(observations.c.identity_key == identity_key)
-        .order_by(observations.c.ended_at_s.desc())
-        .limit(1)
+        .group_by(observations.c.camera_key, observations.c.boot_epoch, observations.c.track_id)
+        .order_by(func.max(observations.c.ended_at_s).desc())
+        .limit(SIGHTINGS)
     )
-    return connection.scalar(query)
+    return tuple(
+        Sighting(TrackKey(row.camera, row.boot_epoch, row.track_id), row.first_s, row.last_s, row.thumbnail_id)
+        for row in connection.execute(query)
+    )

@@ -1,7 +1,8 @@
 """What goes into the store and what comes out of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from ruid_hub.cards import KnownPerson
 from ruid_hub.observations import Assignment, CoverageGap, Observation
 
 DAY_S = 86_400.0
@@ -86,17 +87,8 @@ class SweepOutcome:
     drops: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityRecord:
-    """An identity as the store remembers it; `cameras` in the order of first sight, newest picture."""
-
-    identity_id: str
-    label: str | None
-    first_seen_s: float
-    last_seen_s: float
-    last_camera: str
-    cameras: tuple[str, ...] = field(default=())
-    thumbnail_id: int | None = None
+IdentityRecord = KnownPerson
+"""What the store gives of an identity is what the live picture's cards take."""
 
 
 @dataclass(frozen=True, slots=True)

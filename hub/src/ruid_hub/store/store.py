@@ -9,6 +9,7 @@ from typing import IO
 from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import OperationalError
 
+from ruid_hub.cards import KnownPerson
 from ruid_hub.observations import CoverageGap
 from ruid_hub.store import queries, retention, writing
 from ruid_hub.store.errors import StoreWriteError
@@ -16,7 +17,6 @@ from ruid_hub.store.rows import (
     CameraRecord,
     CommitOutcome,
     Committed,
-    IdentityRecord,
     ObservationRow,
     Retention,
     Revision,
@@ -98,7 +98,7 @@ class Store:
         with self._reading() as connection:
             yield from queries.observations_in_order(connection)
 
-    def recent_identities(self, limit: int) -> list[IdentityRecord]:
+    def recent_identities(self, limit: int) -> list[KnownPerson]:
         """The identities seen last, newest first."""
         with self._reading() as connection:
             return queries.recent_identities(connection, limit)
