@@ -31,7 +31,7 @@ def _obvious_groups(
 def test_the_chain_finds_the_groups_of_the_obvious_way(seed: int, price: float) -> None:
     generator = np.random.default_rng(seed)
     rows = generator.normal(size=(24, 5)).astype(np.float32)
-    similarities = rows @ rows.T / 5
+    similarities = rows @ rows.T / np.float32(5)
     conflicts = generator.random((24, 24)) < 0.1
     conflicts |= conflicts.T
     pairs, heights = joins(similarities, conflicts, np.ones(24), -1.0)

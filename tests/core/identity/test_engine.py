@@ -37,7 +37,7 @@ def _people(count: int, *, dim: int = 64, seed: int = 7) -> F32:
 
 
 def _evidence(camera: str, track: str, at_s: float, row: F32, *, part: int = 0, crops: int = 1) -> Evidence:
-    rows = np.repeat(row[None] / np.linalg.norm(row), crops, axis=0)
+    rows = np.repeat(row[None] / np.float32(np.linalg.norm(row)), crops, axis=0)
     return Evidence(camera, track, part, at_s, at_s, rows, np.ones(crops, np.float32), "model")
 
 
@@ -144,6 +144,30 @@ def test_a_track_found_to_overlap_another_of_its_identity_moves_out() -> None:
     late = engine.observe(_evidence("a", "one", 1003.0, people[0], part=1))
     assert engine.identity_of("two") == known[0]
     assert late.identity_id != known[0]
+
+
+def test_of_two_in_view_the_one_who_fits_better_gets_the_identity() -> None:
+    engine, people = _engine(), _people(30)
+    known = _visit_all(engine, people, camera="a", from_s=0.0)
+    engine.consolidate(500.0)
+    look_alike = 0.6 * people[5] + 0.4 * _people(1, seed=99)[0]
+    assert engine.observe(_evidence("a", "look-alike", 1000.0, look_alike)).identity_id == known[5]
+    decision = engine.observe(_evidence("a", "real", 1000.5, people[5]))
+    assert decision.identity_id == known[5]
+    assert [one.track for one in decision.revisions] == ["look-alike"]
+    assert engine.identity_of("look-alike") == decision.revisions[0].to_identity_id != known[5]
+
+
+def test_archives_of_one_person_are_joined_with_the_answers_of_their_tracks() -> None:
+    engine, people = _engine(IdentitySettings(most_tracks=48, refresh_until=0)), _people(30)
+    for visit in range(3):
+        for number, person in enumerate(people):
+            name = f"{number}" if visit else f"{number} before"
+            engine.restore(_evidence("a", f"{number}/{visit}", 100.0 * visit + number, person, crops=2), name)
+    moved = {one.track for one in engine.consolidate(500.0)}
+    assert "0/0" in moved
+    assert engine.identity_of("0/0") == engine.identity_of("0/2")
+    assert len({engine.identity_of(f"{number}/{visit}") for number in range(30) for visit in range(3)}) == 30
 
 
 def test_consolidation_joins_what_was_kept_apart_and_says_so() -> None:

@@ -21,9 +21,8 @@ def group_sums(rows: F32, groups: Ints, count: int) -> F32:
     """Add up the rows (N, D) of each group: (count, D). `groups` (N,) names each row's group."""
     sums = np.zeros((count, rows.shape[1]), np.float32)
     order = np.argsort(groups, kind="stable")
-    firsts = np.flatnonzero(np.r_[True, np.diff(groups[order]) != 0]) if len(order) else order
-    if len(firsts):
-        sums[groups[order][firsts]] = np.add.reduceat(rows[order], firsts, axis=0)
+    firsts = np.flatnonzero(np.r_[len(order) > 0, np.diff(groups[order]) != 0][: len(order)])
+    sums[groups[order][firsts]] = np.add.reduceat(rows[order], firsts, axis=0)
     return sums
 
 

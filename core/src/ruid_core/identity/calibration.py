@@ -12,7 +12,7 @@ much as changing the camera may cost, and below `largest_share` of the way to it
 """
 
 from dataclasses import dataclass
-from math import exp, log
+from math import log
 
 import numpy as np
 
@@ -47,10 +47,6 @@ class Calibration:
     def log_odds(self, similarity: float) -> float:
         """Natural logarithm of the odds of "the same person" against "somebody new"."""
         return (similarity - self.price) / self.scale
-
-    def probability(self, similarity: float) -> float:
-        """Probability of "the same person" when nobody else comes into question."""
-        return 1.0 / (1.0 + exp(-max(-60.0, min(60.0, self.log_odds(similarity)))))
 
 
 @dataclass(frozen=True, slots=True)

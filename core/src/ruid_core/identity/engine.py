@@ -1,5 +1,6 @@
 """The engine: evidence in, decisions out."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import inf
@@ -39,11 +40,15 @@ NO_LINKS = Links(identities=1, appearances=1, strays=0.0, share=1.0)
 
 @dataclass(frozen=True, slots=True)
 class _Weighed:
-    """How the track compares with everybody possible: `own` is its present identity's, -inf if impossible."""
+    """How the track compares with everybody possible: `own` is its present identity's, -inf if impossible.
+
+    `held` is the most alike of those whom only one of the `rivals` in view keeps it from being.
+    """
 
     others: list[Candidate]
     own: float
-    rivals: int
+    rivals: Ints
+    held: Candidate
 
 
 class TrackletEngine:
@@ -192,12 +197,39 @@ class TrackletEngine:
         own = int(tracks.identities[row])
         before = identities.names[own] if own != NOBODY else ""
         target = self._choose(weighed, own, sole=own != NOBODY and identities.counts[own] < 1.5)
-        if target == NOBODY:
+        ousted = self._weaker_holder(gallery, row, weighed, target)
+        if ousted != NOBODY:
+            target = weighed.held.identity
+        elif target == NOBODY:
             target = identities.add(self._next_identity_id())
         gallery.move(row, target)
         if own != NOBODY:
             gallery.drop_empty([own])
-        return self._explain(gallery, row, weighed, before)
+        decision = self._explain(gallery, row, weighed, before)
+        if ousted == NOBODY:
+            return decision
+        return replace(decision, revisions=decision.revisions + self._decide(gallery, ousted).revisions)
+
+    def _weaker_holder(self, gallery: Gallery, row: int, weighed: _Weighed, target: int) -> int:
+        """The row of a track in view that holds whom this one resembles clearly more; NOBODY where there is none.
+
+        Tracks in view together are assigned together: whoever fits better gets the identity, and the other is
+        decided anew.
+        """
+        held = weighed.held
+        odds = self._calibration.log_odds(held.similarity)
+        best = [one.similarity for one in weighed.others if one.identity == target] + [weighed.own]
+        if odds < self._settings.live_caution or held.similarity <= max(best):
+            return NOBODY
+        tracks, identities = gallery.tracks, gallery.identities
+        holder = next(int(rival) for rival in weighed.rivals if tracks.identities[rival] == held.identity)
+        count, vector = float(identities.counts[held.identity]), tracks.vectors[holder]
+        total = identities.sums[held.identity]
+        holds = float(total @ vector - vector @ vector) / (count - 1.0)
+        without = float(total @ tracks.vectors[row] - vector @ tracks.vectors[row]) / (count - 1.0)
+        ahead = self._calibration.log_odds(without) - self._calibration.log_odds(holds)
+        enough = self._calibration.log_odds(without) >= self._settings.live_caution
+        return holder if enough and ahead > self._settings.keep_margin else NOBODY
 
     def _weigh(self, gallery: Gallery, row: int) -> _Weighed:
         """Compare the track with everybody that it can be, itself left out of its present identity."""
@@ -210,13 +242,26 @@ class TrackletEngine:
             own_score = (float(scores[own]) * count - float(vector @ vector)) / (count - 1.0)
         scores[identities.counts[: len(scores)] < 0.5] = -inf
         rivals = self._rivals(gallery, row)
-        impossible = tracks.identities[rivals].tolist() + gallery.spans.overlapped(
+        held_by = tracks.identities[rivals].tolist()
+        archived = gallery.spans.overlapped(
             int(tracks.cameras[row]), float(tracks.started_s[row]), float(tracks.at_s[row])
         )
-        scores[impossible] = -inf
+        held = self._most_alike_held(gallery, scores, held_by, {own, *archived})
+        scores[held_by + archived] = -inf
         if own != NOBODY:
             scores[own] = -inf
-        return _Weighed(best_candidates(scores), -inf if own in impossible else own_score, len(rivals))
+        impossible = own in held_by or own in archived
+        return _Weighed(best_candidates(scores), -inf if impossible else own_score, rivals, held)
+
+    @staticmethod
+    def _most_alike_held(gallery: Gallery, scores: F32, held_by: list[int], never: set[int]) -> Candidate:
+        """Whom exactly one rival holds, and somebody else has been before, so that there is something to compare."""
+        once = [
+            Candidate(identity, float(scores[identity]))
+            for identity, rivals in Counter(held_by).items()
+            if rivals == 1 and identity not in never and gallery.identities.counts[identity] > 1.5
+        ]
+        return max(once, key=lambda one: one.similarity, default=Candidate(NOBODY, -inf))
 
     def _rivals(self, gallery: Gallery, row: int) -> Ints:
         """Rows of the tracks that are in view of the same camera at the same time, and have an identity."""
@@ -248,9 +293,10 @@ class TrackletEngine:
     def _explain(self, gallery: Gallery, row: int, weighed: _Weighed, before: str) -> Decision:
         identities = gallery.identities
         now, crops = int(gallery.tracks.identities[row]), int(gallery.tracks.crops[row])
-        candidates = list(weighed.others)
-        if weighed.own > -inf and candidates[:1] != [Candidate(now, weighed.own)] and before:
-            candidates = self._with_own(candidates, identities.rows.get(before, NOBODY), weighed.own)
+        candidates = weighed.others
+        if weighed.own > -inf:
+            present = Candidate(identities.rows[before], weighed.own)
+            candidates = sorted([*candidates, present], key=lambda one: -one.similarity)
         chances, new_chance = probabilities(candidates, self._calibration)
         matched = identities.counts[now] > 1.5
         chosen = [chance for one, chance in zip(candidates, chances, strict=True) if one.identity == now]
@@ -261,16 +307,10 @@ class TrackletEngine:
             name,
             state_of(matched=matched, probability=probability, crops=crops),
             probability,
-            reasons(candidates, self._calibration, rivals=weighed.rivals, crops=crops),
+            reasons(candidates, self._calibration, rivals=len(weighed.rivals), crops=crops),
             alternatives(candidates, chances, identities.names),
             (Revision(track, before, name),) if before and before != name else (),
         )
-
-    @staticmethod
-    def _with_own(candidates: list[Candidate], own: int, similarity: float) -> list[Candidate]:
-        if own == NOBODY:
-            return candidates
-        return sorted([*candidates, Candidate(own, similarity)], key=lambda one: -one.similarity)
 
     # --- thinking over -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,74 @@
+"""The parts that the engine is made of, one by one."""
+
+from itertools import count
+
+import numpy as np
+import pytest
+
+from ruid_core.identity import Evidence, TrackletEngine, UnknownIdentity, regrouping
+from ruid_core.identity.calibration import CalibrationPriors, FreeLabels, calibrate
+from ruid_core.identity.constraints import ArchivedSpans, overlapping
+from ruid_core.identity.projection import ProjectionPriors, learn_projection
+
+LABELS = FreeLabels(same=0.7, different=0.0)
+
+
+def test_more_people_make_a_match_dearer() -> None:
+    strangers = np.random.default_rng(1).normal(0.0, 0.1, 100_000).astype(np.float32)
+    prices = [calibrate(strangers, people, LABELS, CalibrationPriors()).price for people in (100, 1000, 10_000)]
+    assert prices == sorted(prices)
+    assert 0.25 < prices[0] < prices[-1] < 0.42
+
+
+def test_without_strangers_the_price_leans_on_the_free_labels() -> None:
+    price = calibrate(np.zeros(0, np.float32), 1, LABELS, CalibrationPriors()).price
+    assert price == pytest.approx(0.35 * 0.7)
+
+
+def test_a_cameras_cast_is_taken_away() -> None:
+    generator = np.random.default_rng(3)
+    people = generator.normal(size=(60, 32))
+    casts = 3.0 * generator.normal(size=(2, 32))
+    rows = np.concatenate([people + cast for cast in casts]).astype(np.float32)
+    cameras, who = np.repeat([0, 1], 60), np.tile(np.arange(60), 2)
+    projection = learn_projection(rows, cameras, who, priors=ProjectionPriors(), camera_count=2)
+    vectors = projection.project(rows, cameras)
+    similarities = vectors[:60] @ vectors[60:].T
+    assert (similarities.argmax(axis=1) == np.arange(60)).all()
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
+
+
+def test_overlap_needs_one_camera_and_one_time() -> None:
+    cameras = np.array([0, 0, 0, 1])
+    started_s, until_s = np.array([0.0, 5.0, 11.0, 0.0]), np.array([5.0, 10.0, 12.0, 12.0])
+    together = overlapping(cameras, started_s, until_s)
+    assert np.argwhere(together).tolist() == [[0, 1], [1, 0]]
+
+
+def test_spans_are_widened_moved_and_dropped() -> None:
+    spans = ArchivedSpans()
+    spans.add(0, 7, 10.0, 20.0)
+    spans.add(0, 7, 15.0, 30.0)
+    assert spans.of(7) == [(0, 10.0, 30.0)]
+    assert spans.overlapped(0, 30.0, 31.0) == [7]
+    assert spans.overlapped(0, 31.0, 32.0) == []
+    assert spans.overlapped(1, 0.0, 99.0) == []
+    spans.move(7, 8)
+    assert (spans.of(7), spans.of(8)) == ([], [(0, 10.0, 30.0)])
+    spans.drop(8)
+    assert spans.overlapped(0, 15.0, 16.0) == []
+
+
+def test_an_unknown_identity_is_named() -> None:
+    assert "person-9" in str(UnknownIdentity("person-9"))
+
+
+def test_a_price_that_does_not_settle_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regrouping, "MOST_ROUNDS", 1)
+    numbers = count()
+    engine = TrackletEngine(next_identity_id=lambda: str(next(numbers)))
+    for number, row in enumerate(np.random.default_rng(4).normal(size=(20, 16)).astype(np.float32)):
+        unit = (row / np.float32(np.linalg.norm(row)))[None]
+        engine.observe(Evidence("a", str(number), 0, float(number), float(number), unit, np.ones(1, np.float32), "m"))
+    engine.consolidate(99.0)
+    assert all(engine.identity_of(str(number)) for number in range(20))
