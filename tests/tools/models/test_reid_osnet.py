@@ -12,7 +12,7 @@ onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 
 from ruid_tools.models.calibration import measure_ranges  # noqa: E402 - need onnx
 from ruid_tools.models.qdq import stored_bytes  # noqa: E402
-from ruid_tools.models.reid_build import build  # noqa: E402
+from ruid_tools.models.reid_build import build, count_work  # noqa: E402
 from ruid_tools.models.reid_equalise import equalised  # noqa: E402
 from ruid_tools.models.reid_files import FLOAT_FILE, INT8_FILE  # noqa: E402
 from ruid_tools.models.reid_osnet import (  # noqa: E402
@@ -176,3 +176,10 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", weight=np.zeros(3))
     with pytest.raises(NotOsnetWeightsError, match="no OSNet weights"):
         read_weights(tmp_path / "other.npz")
+
+
+def test_work_grows_with_the_picture_and_parameters_do_not() -> None:
+    weights = MadeUpWeights(context=False).arrays
+    small, large = (count_work(build_graph(weights, size)) for size in (SIZE, CropSize(128, 64)))
+    assert large["gflop"] == pytest.approx(4 * small["gflop"], rel=0.02)
+    assert large["parameters"] == small["parameters"]

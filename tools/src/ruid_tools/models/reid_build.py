@@ -1,15 +1,19 @@
 """Make the embedder's files; runs inside the workshop as `python -m ruid_tools.models.reid_build`."""
 
 import argparse
+import json
+import math
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 
 from ruid_tools.models.calibration import Picture, measure_ranges, read_pictures
 from ruid_tools.models.qdq import stored_bytes
 from ruid_tools.models.reid_equalise import equalised
-from ruid_tools.models.reid_files import FLOAT_FILE, INT8_FILE
+from ruid_tools.models.reid_files import FACTS_FILE, FLOAT_FILE, INT8_FILE
 from ruid_tools.models.reid_osnet import CropSize, build_graph, read_weights, watched_tensors
 
 
@@ -20,8 +24,22 @@ def build(weights_file: Path, size: CropSize, calibration: list[tuple[Path, int]
     graph = build_graph(weights, size)
     ranges = measure_ranges(graph, watched_tensors(weights, size), crops)
     out.mkdir(parents=True, exist_ok=True)
+    (out / FACTS_FILE).write_text(json.dumps(count_work(graph)), encoding="utf-8")
     (out / FLOAT_FILE).write_bytes(stored_bytes(graph))
     (out / INT8_FILE).write_bytes(stored_bytes(build_graph(weights, size, ranges)))
+
+
+def count_work(graph: onnx.ModelProto) -> dict[str, float]:
+    """Return `gflop` for one crop (two for each multiplication with addition of its convolutions) and `parameters`."""
+    shaped: Any = onnx.shape_inference.infer_shapes(graph).graph
+    constants = {constant.name: list(constant.dims) for constant in shaped.initializer}
+    sizes = {value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in shaped.value_info}
+    products = sum(
+        math.prod(constants[node.input[1]]) * math.prod(sizes[node.output[0]][2:])
+        for node in shaped.node
+        if node.op_type == "Conv"
+    )
+    return {"gflop": round(2e-9 * products, 4), "parameters": sum(map(math.prod, constants.values()))}
 
 
 def _fitted(crop: Picture, size: CropSize) -> Picture:

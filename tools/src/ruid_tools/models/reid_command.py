@@ -9,7 +9,7 @@ from ruid_edge.inference.cards import models_folder
 from ruid_tools.errors import ToolError
 from ruid_tools.evaluation.reid_figures import measure_reid
 from ruid_tools.models.reid_cards import write_card
-from ruid_tools.models.reid_files import FLOAT_FILE, INT8_FILE, WEIGHTS_FILE
+from ruid_tools.models.reid_files import FACTS_FILE, FLOAT_FILE, INT8_FILE, WEIGHTS_FILE
 from ruid_tools.models.workshop import Workshop
 
 _CROPS_OF_EACH = 150
@@ -68,7 +68,8 @@ def build_reid(
     if source != folder / WEIGHTS_FILE:
         (folder / WEIGHTS_FILE).write_bytes(source.read_bytes())
     figures = measure_reid(folder / FLOAT_FILE, folder / INT8_FILE, measure) if measure else {}
-    card = write_card(folder / INT8_FILE, figures)
+    facts = json_text.loads((made / FACTS_FILE).read_text(encoding="utf-8"))
+    card = write_card(folder / INT8_FILE, figures, facts)
     stated = json_text.loads(card.read_text(encoding="utf-8"))
     told = {"file": str(folder / INT8_FILE), "model_id": stated["model_id"], "sha256": stated["sha256"]}
     if json:

@@ -118,13 +118,14 @@ def folded(weights: Weights, convolution: str, norm: str) -> Layer:
 
 
 def _shared(ranges: Ranges) -> Ranges:
-    """Return ranges in which the four pooled vectors of a block have one range, so that joining them is copying."""
+    """Return ranges in which what is joined has one range, so that joining is copying, and what a ReLU follows its."""
     shared = dict(ranges)
     for block in _BLOCKS:
         names = [f"b{block}.s{stream}.pooled" for stream in range(_STREAMS)]
         union = (min(ranges[name][0] for name in names), max(ranges[name][1] for name in names))
         shared.update(dict.fromkeys(names, union))
-    return shared
+    after_relu = {name.removesuffix(".on"): limits for name, limits in ranges.items() if name.endswith(".on")}
+    return {**shared, **after_relu}
 
 
 class _OsnetWriter(GraphWriter):
@@ -287,9 +288,10 @@ class _OsnetWriter(GraphWriter):
     def _rectified(
         self, tensor: str, layer: Layer, name: str, *, pads: tuple[int, int, int, int] = (0, 0, 0, 0), group: int = 1
     ) -> str:
-        inputs = [tensor, *self._weights(tensor, *layer, name)]
-        shape = list(layer[0].shape[2:])
-        return self._on(self.node("Conv", inputs, name, kernel_shape=shape, strides=(1, 1), pads=pads, group=group))
+        """A convolution and a ReLU."""
+        kernel, bias = layer
+        seen = self.convolution(tensor, kernel, bias, name, pads=pads, group=group)
+        return seen if self._quantised else self._on(seen)
 
     def _on(self, tensor: str) -> str:
         """A ReLU and a fence; in 8 bits the fence is the ReLU."""
