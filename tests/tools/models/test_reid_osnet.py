@@ -165,7 +165,8 @@ def test_same_weights_make_the_same_files(weights: Weights, crops: NDArray[np.ui
     (tmp_path / "crops").mkdir()
     for index, crop in enumerate(crops):
         cv2.imwrite(str(tmp_path / "crops" / f"{index}.png"), crop)
-    np.savez(tmp_path / "weights.npz", **weights)
+    arrays: dict[str, Any] = dict(weights)
+    np.savez(tmp_path / "weights.npz", **arrays)
     for out in ("first", "second"):
         build(tmp_path / "weights.npz", SIZE, [(tmp_path / "crops", 12)], tmp_path / out)
     for name in (INT8_FILE, FLOAT_FILE):
