@@ -5,7 +5,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from ruid_core.identity import Evidence, TrackletEngine, UnknownIdentity, regrouping
+from ruid_core.identity import Evidence, TrackletEngine, UnknownIdentity, gallery, regrouping
 from ruid_core.identity.calibration import CalibrationPriors, FreeLabels, calibrate
 from ruid_core.identity.constraints import ArchivedSpans, overlapping
 from ruid_core.identity.projection import ProjectionPriors, learn_projection
@@ -72,3 +72,24 @@ def test_a_price_that_does_not_settle_is_taken_as_it_is(monkeypatch: pytest.Monk
         engine.observe(Evidence("a", str(number), 0, float(number), float(number), unit, np.ones(1, np.float32), "m"))
     engine.consolidate(99.0)
     assert all(engine.identity_of(str(number)) for number in range(20))
+
+
+def test_a_coarse_first_look_finds_whom_a_full_comparison_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(12)
+    people = generator.normal(size=(160, 96)).astype(np.float32)
+    answers: list[list[str]] = []
+    for coarse_from in (10_000, 40):
+        monkeypatch.setattr(gallery, "COARSE_FROM", coarse_from)
+        monkeypatch.setattr(gallery, "SHORTLIST", 30)
+        numbers = count()
+        engine = TrackletEngine(next_identity_id=lambda made=numbers: str(next(made)))
+        said: list[str] = []
+        for visit in range(3):
+            for number, row in enumerate(people):
+                unit = (row / np.float32(np.linalg.norm(row)))[None]
+                at_s = 1000.0 * visit + 5.0 * number
+                evidence = Evidence("a", f"{visit}/{number}", 0, at_s, at_s, unit, np.ones(1, np.float32), "m")
+                said.append(engine.observe(evidence).identity_id)
+            engine.consolidate(1000.0 * visit + 900.0)
+        answers.append(said)
+    assert answers[0] == answers[1]

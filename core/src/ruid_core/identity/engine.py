@@ -140,7 +140,6 @@ class TrackletEngine:
             return ()
         gallery, known = self._gallery, np.array([self._cameras.get(camera, len(self._cameras))], np.int64)
         scores = gallery.identities.similarities(gallery.projection.project(unit_rows(embedding[None]), known)[0])
-        scores[gallery.identities.counts[: len(scores)] < 0.5] = -inf
         candidates = best_candidates(scores)
         chances, _ = probabilities(candidates, self._calibration)
         return alternatives(candidates, chances, gallery.identities.names)
@@ -239,8 +238,7 @@ class TrackletEngine:
         own_score = -inf
         if own != NOBODY and identities.counts[own] > 1.5:
             count = float(identities.counts[own])
-            own_score = (float(scores[own]) * count - float(vector @ vector)) / (count - 1.0)
-        scores[identities.counts[: len(scores)] < 0.5] = -inf
+            own_score = float(identities.sums[own] @ vector - vector @ vector) / (count - 1.0)
         rivals = self._rivals(gallery, row)
         held_by = tracks.identities[rivals].tolist()
         archived = gallery.spans.overlapped(

@@ -18,6 +18,8 @@ from ruid_core.identity.projection import Projection
 from ruid_core.identity.values import Evidence
 
 LEAST_QUALITY = 0.05
+COARSE_FROM = 4096  # identities; below, comparing with everybody is as fast
+SHORTLIST = 1024
 NOBODY = -1
 FIRST_ROOM = 64
 
@@ -99,6 +101,9 @@ class Identities:
         self.archive_counts: F32 = np.zeros(FIRST_ROOM, np.float32)
         self.archive_sums: F32 = np.zeros((FIRST_ROOM, dim), np.float32)
         self.seen_s: F64 = np.zeros(FIRST_ROOM)
+        self._coarse_axes: F32 = np.zeros((dim, 0), np.float32)
+        self._coarse: F32 = np.zeros((0, 0), np.float32)
+        self._changed: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -117,17 +122,20 @@ class Identities:
         self.names[row] = ""
         self.sums[row] = self.archives[row] = self.archive_sums[row] = 0.0
         self.counts[row] = self.archive_counts[row] = 0.0
+        self.note_change(row)
         self.free.append(row)
 
     def put(self, row: int, vector: F32) -> None:
         """Count a track's vector (D,) in."""
         self.sums[row] += vector
         self.counts[row] += 1.0
+        self.note_change(row)
 
     def take(self, row: int, vector: F32) -> None:
         """Count a track's vector (D,) out."""
         self.sums[row] -= vector
         self.counts[row] -= 1.0
+        self.note_change(row)
 
     def archive(self, row: int, centred: F32, vector: F32) -> None:
         """Fold a track, which stays counted, in for good: centred (D,) and projected (D,)."""
@@ -141,11 +149,51 @@ class Identities:
         self.archive_sums[rows] = projection.whiten(unit_rows(self.archives[rows])) * lengths[:, None]
 
     def similarities(self, vector: F32) -> F32:
-        """Average similarity of a vector (D,) to every row's tracks: (rows,); 0 for empty rows."""
+        """Average similarity of a vector (D,) to every row's tracks: (rows,); -inf for who is out of the question.
+
+        Among very many, a first look along a few axes picks who is compared in full.
+        """
         used = len(self.names)
+        if used > COARSE_FROM and self._coarse_axes.shape[1]:
+            return self._shortlisted(vector, used)
         scores: F32 = self.sums[:used] @ vector
-        scores /= np.maximum(self.counts[:used], np.float32(1.0))
+        counts = self.counts[:used]
+        scores /= np.maximum(counts, np.float32(1.0))
+        scores[counts < 0.5] = -np.inf
         return scores
+
+    def note_change(self, row: int) -> None:
+        """The row's sum has changed; the coarse look needs to know."""
+        if len(self._coarse):
+            self._changed.add(row)
+
+    def look_along(self, axes: F32) -> None:
+        """Take new axes (D, R) for the coarse look; every sum may have changed with them."""
+        self._coarse_axes = axes
+        self._coarse = np.zeros((0, 0), np.float32)
+        self._changed.clear()
+
+    def _shortlisted(self, vector: F32, used: int) -> F32:
+        self._refresh_coarse(used)
+        rough = self._coarse[:used] @ (vector @ self._coarse_axes)
+        rows = np.argpartition(rough, used - SHORTLIST)[used - SHORTLIST :]
+        counts = self.counts[rows]
+        scores = np.full(used, -np.inf, np.float32)
+        scores[rows] = np.where(counts < 0.5, -np.inf, (self.sums[rows] @ vector) / np.maximum(counts, 1.0))
+        return scores
+
+    def _refresh_coarse(self, used: int) -> None:
+        if not len(self._coarse):
+            self._changed.clear()
+            counts = np.maximum(self.counts[:, None], np.float32(1.0))
+            self._coarse = ((self.sums @ self._coarse_axes) / counts).astype(np.float32, copy=False)
+        elif len(self._coarse) < used:
+            self._coarse = grown(self._coarse, len(self.sums)).astype(np.float32, copy=False)
+        rows = np.fromiter(self._changed, np.int64)
+        self._coarse[rows] = (self.sums[rows] @ self._coarse_axes) / np.maximum(
+            self.counts[rows, None], np.float32(1.0)
+        )
+        self._changed.clear()
 
     def _new_row(self) -> int:
         row = len(self.names)
@@ -188,6 +236,7 @@ class Gallery:
         identity = int(tracks.identities[row])
         if identity != NOBODY:
             self.identities.sums[identity] += vector - tracks.vectors[row]
+            self.identities.note_change(identity)
             self.identities.seen_s[identity] = max(self.identities.seen_s[identity], tracks.at_s[row])
         tracks.vectors[row] = vector
 
@@ -221,6 +270,8 @@ class Gallery:
         for total in (identities.archives, identities.archive_sums, identities.archive_counts):
             total[new] += total[old]
             total[old] = 0.0
+        identities.note_change(old)
+        identities.note_change(new)
         self.spans.move(old, new)
         tracks = [track for track, identity in self._folded.items() if identity == old]
         self._folded.update(dict.fromkeys(tracks, new))
@@ -260,6 +311,7 @@ class Gallery:
         tracks, identities = self.tracks, self.identities
         rows, used = tracks.used(), len(identities.names)
         self.projection = projection
+        identities.look_along(projection.coarse)
         tracks.vectors[rows] = projection.project(tracks.means(rows), tracks.cameras[rows])
         identities.project_archives(self.archived(), projection)
         sums = group_sums(tracks.vectors[rows], tracks.identities[rows], used)

@@ -12,6 +12,8 @@ import numpy as np
 
 from ruid_core.identity.arrays import F32, F64, Ints, group_sums, unit_rows
 
+COARSE_AXES = 48
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectionPriors:
@@ -25,15 +27,19 @@ class ProjectionPriors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
-    """`means` is (C + 1, D), the last row for cameras not seen while learning; `axes` is (D, D) or (0, 0)."""
+    """`means` is (C + 1, D), the last row for cameras not seen while learning; `axes` is (D, D) or (0, 0).
+
+    `coarse` (D, R) are the few directions in which people differ most, for a first look at many.
+    """
 
     means: F32
     axes: F32
+    coarse: F32
 
     @classmethod
     def identity(cls, dim: int) -> "Projection":
         """The projection that does nothing, for an empty site."""
-        return cls(np.zeros((1, dim), np.float32), np.zeros((0, 0), np.float32))
+        return cls(*(np.zeros(shape, np.float32) for shape in ((1, dim), (0, 0), (dim, 0))))
 
     def project(self, rows: F32, cameras: Ints) -> F32:
         """Unit rows (N, D) of the new space, from raw embeddings (N, D) of `cameras` (N,)."""
@@ -56,7 +62,7 @@ def learn_projection(
     _, people = np.unique(people, return_inverse=True)
     means = _camera_means(rows, cameras, people, priors, camera_count)
     centred = unit_rows(rows - means[cameras])
-    return Projection(means, _whitening_axes(centred, people, priors))
+    return Projection(means, *_whitening_axes(centred, people, priors))
 
 
 def _camera_means(rows: F32, cameras: Ints, people: Ints, priors: ProjectionPriors, camera_count: int) -> F32:
@@ -70,8 +76,8 @@ def _camera_means(rows: F32, cameras: Ints, people: Ints, priors: ProjectionPrio
     return ((sums + prior * site) / (counts + prior)).astype(np.float32)
 
 
-def _whitening_axes(centred: F32, people: Ints, priors: ProjectionPriors) -> F32:
-    """A symmetric (D, D) matrix; directions that nobody has shown anything in keep the floor's scale."""
+def _whitening_axes(centred: F32, people: Ints, priors: ProjectionPriors) -> tuple[F32, F32]:
+    """A symmetric (D, D) matrix, in which directions that nobody differs in keep their scale, and the coarse axes."""
     tracks = np.bincount(people)
     dim = centred.shape[1]
     weighted = centred / np.sqrt(tracks[people] * len(tracks))[:, None].astype(np.float32)
@@ -81,7 +87,7 @@ def _whitening_axes(centred: F32, people: Ints, priors: ProjectionPriors) -> F32
     scales = 1.0 / np.sqrt(variances + level)
     base = 1.0 / np.sqrt(level)
     matrix = np.eye(dim) * base + (axes * (scales - base)) @ axes.T
-    return (matrix / base).astype(np.float32)
+    return (matrix / base).astype(np.float32), np.ascontiguousarray(axes[:, -COARSE_AXES:], np.float32)
 
 
 def _principal_axes(weighted: F32) -> tuple[F64, F64]:
