@@ -83,6 +83,9 @@ class FirstPrototypeEngine:
         self.restored += 1
         self.answers[evidence.track] = identity_id
 
+    def state_bytes(self) -> int:
+        return 0
+
     def estimate(self) -> UniqueEstimate:
         count = float(len(set(self.answers.values())))
         return UniqueEstimate(count, count, count)

@@ -50,6 +50,9 @@ class Hub:
     def health(self, node_id: str, health: wm.Health, at_s: float) -> None:
         self._note("health")
 
+    def refused(self, code: str) -> None:
+        self._note(f"refused {code}")
+
     def _note(self, said: str) -> None:
         self.said.append(said)
         self.arrived.set()

@@ -60,7 +60,8 @@ async def _run(settings: HubSettings, store: Store) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     site, notifier = Site(), ChangeNotifier()
     recogniser = Recogniser(store=store, engine=_engine(settings))
-    service = HubService(site=site, store=store, recogniser=recogniser, notifier=notifier)
+    metrics = HubMetrics()
+    service = HubService(site=site, store=store, recogniser=recogniser, notifier=notifier, metrics=metrics)
     commits = GroupCommit(service.commit)
     ingest = IngestServer(hub_id=uuid4().hex, events=service, commits=commits, resume_point=recogniser.resume_point)
     web_app = create_web_app(
@@ -68,7 +69,7 @@ async def _run(settings: HubSettings, store: Store) -> None:
         store=store,
         settings=_web_settings(settings),
         notifier=notifier,
-        metrics=HubMetrics(),
+        metrics=metrics,
         clock=time.time,
         not_ready=recogniser.troubles,
     )

@@ -16,12 +16,12 @@ import structlog
 
 from ruid_core.identity import UniqueEstimate
 from ruid_core.wire.messages import Health, Hello, Live
+from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.observations import CoverageGap
 from ruid_hub.recognition import ReceivedItem, Recognised, Recogniser, Recognition
-from ruid_hub.site import CARDS, CameraState, KnownPerson, Site, StateChange, UniqueCount
+from ruid_hub.site import CARDS, CameraState, Site, StateChange, UniqueCount
 from ruid_hub.store import Store
-from ruid_hub.store.rows import IdentityRecord
 
 _TICK_S = 0.5
 _CONSOLIDATE_EVERY_S = 10.0
@@ -37,7 +37,10 @@ _T = TypeVar("_T")
 class HubService:
     """Feeds the site and the recogniser; implements the ingest server's `NodeEvents`."""
 
-    def __init__(self, *, site: Site, store: Store, recogniser: Recogniser, notifier: ChangeNotifier) -> None:
+    def __init__(
+        self, *, site: Site, store: Store, recogniser: Recogniser, notifier: ChangeNotifier, metrics: HubMetrics
+    ) -> None:
+        self._metrics = metrics
         self._site = site
         self._store = store
         self._recogniser = recogniser
@@ -50,6 +53,7 @@ class HubService:
 
     def connected(self, hello: Hello, at_s: float) -> None:
         """A node was welcomed."""
+        self._metrics.messages.labels("hello").inc()
         self._site.node_connected(hello, at_s)
         names = {f"{hello.node_id}/{camera.camera_id}": camera.name for camera in hello.cameras}
         self._worker.submit(self._store.record_cameras, hello.node_id, names)
@@ -62,24 +66,38 @@ class HubService:
 
     def live(self, node_id: str, live: Live, at_s: float) -> None:
         """Who is in view of a camera."""
+        self._metrics.messages.labels("live").inc()
         self._site.live(node_id, live, at_s)
         self._notifier.changed()
 
     def health(self, node_id: str, health: Health, at_s: float) -> None:
         """How a node does."""
+        self._metrics.messages.labels("health").inc()
         self._site.health(node_id, health, at_s)
         self._notifier.changed()
+
+    def refused(self, code: str) -> None:
+        """Something that a node sent was refused."""
+        self._metrics.refused.labels(code).inc()
 
     # --- items -----------------------------------------------------------------------------------------
 
     async def commit(self, items: Sequence[ReceivedItem]) -> None:
         """Recognise and commit items; on return they are safe and shown."""
-        self._apply(await self._in_worker(lambda: self._recogniser.commit(items)))
+        self._metrics.messages.labels("item").inc(len(items))
+        duplicates = self._recogniser.duplicates
+        with self._metrics.commit_s.time():
+            recognition = await self._in_worker(lambda: self._recogniser.commit(items))
+        repeated = self._recogniser.duplicates - duplicates
+        self._metrics.duplicates.inc(repeated)
+        self._metrics.stored.inc(len(items) - repeated)
+        self._apply(recognition)
 
     def _apply(self, recognition: Recognition) -> None:
         at_s = time.time()
         for recognised in recognition.recognised:
             self._show(recognised, at_s)
+        self._metrics.revisions.inc(len(recognition.revisions))
         for track, identity_id in recognition.revisions:
             self._site.revised(track, identity_id)
         for gap in recognition.gaps:
@@ -99,6 +117,7 @@ class HubService:
         latency_s = None if observation.final else at_s - observation.grabbed_at_s
         if latency_s is not None:
             self._latencies_s.append(latency_s)
+            self._metrics.identity_latency_s.observe(max(0.0, latency_s))
         self._site.assigned(
             observation.track,
             assignment,
@@ -114,7 +133,7 @@ class HubService:
         """Remember what the store knows before the first node is let in."""
         started_s = time.perf_counter()
         learned = await self._in_worker(self._recogniser.restore)
-        self._site.remember_people(_known(person) for person in self._store.recent_identities(CARDS))
+        self._site.remember_people(self._store.recent_identities(CARDS))
         for camera in self._store.cameras():
             self._site.remember_camera(camera.camera, name=camera.name, last_heard_s=camera.last_heard_s)
         if learned:
@@ -197,18 +216,6 @@ def _percentiles_ms(durations_s: Iterable[float]) -> dict[str, float]:
     if not milliseconds.size:
         return {"p50": 0.0, "p95": 0.0}
     return {f"p{percent}": round(float(np.percentile(milliseconds, percent)), 1) for percent in (50, 95)}
-
-
-def _known(person: IdentityRecord) -> KnownPerson:
-    return KnownPerson(
-        identity_id=person.identity_id,
-        label=person.label,
-        first_seen_s=person.first_seen_s,
-        last_seen_s=person.last_seen_s,
-        last_camera=person.last_camera,
-        cameras=person.cameras,
-        thumbnail_id=person.thumbnail_id,
-    )
 
 
 def _unique_count(estimate: UniqueEstimate) -> UniqueCount:

@@ -72,6 +72,28 @@ def test_a_cut_in_the_recording_ends_every_track() -> None:
     assert [tracklet.final for tracklet in outcome.tracklets] == [True]
 
 
+def test_a_clock_that_steps_back_a_little_does_not_end_a_track() -> None:
+    pipeline, _ = make([[RED_BOX]] * 20)
+    play(pipeline, 10)
+    stepped = pipeline.take(Frame(picture(), 1000.5, 2001.0, 1))
+    assert len(stepped.people) == 1
+    assert not any(tracklet.final for tracklet in stepped.tracklets)
+
+
+def test_a_clock_that_jumps_back_begins_anew() -> None:
+    pipeline, _ = make([[RED_BOX]] * 40)
+    play(pipeline, 10)
+    jumped = pipeline.take(Frame(picture(), 500.0, 2001.0, 1))
+    assert [tracklet.final for tracklet in jumped.tracklets] == [True]
+
+
+def test_whoever_is_gone_does_not_count_as_in_view() -> None:
+    pipeline, _ = make([[RED_BOX]] * 10)
+    outcomes = play(pipeline, 16)
+    assert [len(outcome.people) for outcome in outcomes[9:]] == [1, 1, 1, 1, 0, 0, 0]
+    assert [person.seen for outcome in outcomes[9:13] for person in outcome.people] == [True, False, False, False]
+
+
 @pytest.mark.parametrize(
     ("policy", "pictures"), [(ThumbnailPolicy.OFF, False), (ThumbnailPolicy.ON, True), (ThumbnailPolicy.BLURRED, True)]
 )

@@ -24,14 +24,15 @@ class StageSummary:
 class StageTimes:
     """Written by the threads that work, read by the one that reports."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, window: int = _WINDOW) -> None:
         self._lock = threading.Lock()
+        self._window = window
         self._windows: dict[str, deque[float]] = {}
 
     def note(self, stage: str, duration_ms: float) -> None:
         """Take in one run of a stage."""
         with self._lock:
-            self._windows.setdefault(stage, deque(maxlen=_WINDOW)).append(duration_ms)
+            self._windows.setdefault(stage, deque(maxlen=self._window)).append(duration_ms)
 
     @contextmanager
     def measure(self, stage: str) -> Generator[None]:
@@ -39,6 +40,11 @@ class StageTimes:
         started_s = time.perf_counter()
         yield
         self.note(stage, (time.perf_counter() - started_s) * 1000)
+
+    def total_s(self, stage: str) -> float:
+        """Return the time that a stage took, over the window."""
+        with self._lock:
+            return sum(self._windows.get(stage, ())) / 1000
 
     def summaries(self) -> tuple[StageSummary, ...]:
         """Return every stage's figures, in the order in which they first ran."""

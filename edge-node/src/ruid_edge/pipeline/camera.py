@@ -18,6 +18,11 @@ from ruid_edge.pipeline.thumbnails import ThumbnailPolicy, cut_crop
 
 Box = tuple[float, float, float, float]
 
+_PRESENT_WITHIN_S = 0.35
+"""Somebody who was not seen for longer may be hidden or gone, and does not count as in view."""
+_CLOCK_STEP_S = 1.0
+_LEAST_STEP_S = 1e-3
+
 
 class Detector(Protocol):
     """Finds people in a picture."""
@@ -50,12 +55,16 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class LivePerson:
-    """Somebody in view in this frame; `box_rel` in fractions of the picture."""
+    """Somebody in view; `box_rel` in fractions of the picture.
+
+    `seen` is False for one who is hidden in this very frame and was seen a moment ago.
+    """
 
     track_id: int
     box_rel: Box
     confidence: float
     started_at_s: float
+    seen: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +92,7 @@ class CameraPipeline:
         self._schedule = EmbeddingSchedule()
         self._recorder = TrackletRecorder(dim=models.embedder.dim)
         self._scene = 0
+        self._at_s = float("-inf")
 
     def take(self, frame: Frame) -> FrameOutcome:
         """Work on the next frame."""
@@ -90,17 +100,16 @@ class CameraPipeline:
         with self._stages.measure("detect"):
             detections = self._models.detector.detect(frame.picture_bgr)
         with self._stages.measure("track"):
-            step = self._tracker.update(detections.boxes_xyxy_px, detections.confidences, at_s=frame.captured_at_s)
+            step = self._tracker.update(detections.boxes_xyxy_px, detections.confidences, at_s=self._at_s)
             visible = [track for track in step.tracks if track.detection_index >= 0]
-            self._recorder.see(
-                self._sightings(visible, frame), at_s=frame.captured_at_s, grabbed_at_s=frame.grabbed_at_s
-            )
+            self._recorder.see(self._sightings(visible, frame), at_s=self._at_s, grabbed_at_s=frame.grabbed_at_s)
         with self._stages.measure("embed"):
             self._embed(visible, frame)
         self._schedule.forget(step.ended_track_ids)
-        due = self._recorder.cut_due(at_s=frame.captured_at_s)
+        due = self._recorder.cut_due(at_s=self._at_s)
         ended = self._recorder.end(step.ended_track_ids)
-        people = tuple(self._people(step.tracks, frame))
+        present = [track for track in step.tracks if self._at_s - track.last_seen_at_s <= _PRESENT_WITHIN_S]
+        people = tuple(self._people(present, frame))
         return FrameOutcome(
             frame.captured_at_s, frame.grabbed_at_s, len(detections.confidences), people, cut_short + due + ended
         )
@@ -112,10 +121,15 @@ class CameraPipeline:
         return self._recorder.end(ended)
 
     def _begin_scene(self, frame: Frame) -> tuple[Tracklet, ...]:
-        """Where continuity is lost, tracks end: what follows is not where it was."""
-        if frame.scene == self._scene:
+        """Set the time of this frame; where continuity is lost, tracks end: what follows is not where it was.
+
+        A clock that steps back a little (it was corrected) does not end them, time just stands still meanwhile.
+        """
+        stepped_back_s = self._at_s - frame.captured_at_s
+        if frame.scene == self._scene and stepped_back_s < _CLOCK_STEP_S:
+            self._at_s = frame.captured_at_s if stepped_back_s < 0 else self._at_s + _LEAST_STEP_S
             return ()
-        self._scene = frame.scene
+        self._scene, self._at_s = frame.scene, frame.captured_at_s
         last = self.finish()
         self._tracker = Tracker(next_track_id=self._next_track_id)
         return last
@@ -127,7 +141,7 @@ class CameraPipeline:
     def _people(self, tracks: Sequence[Track], frame: Frame) -> list[LivePerson]:
         boxes_rel = _relative_boxes(tracks, frame)
         return [
-            LivePerson(track.track_id, box, track.confidence, track.started_at_s)
+            LivePerson(track.track_id, box, track.confidence, track.started_at_s, track.detection_index >= 0)
             for track, box in zip(tracks, boxes_rel, strict=True)
         ]
 
@@ -141,13 +155,13 @@ class CameraPipeline:
             Candidate(track.track_id, float(quality), track.started_at_s)
             for track, quality in zip(tracks, qualities, strict=True)
         ]
-        chosen = self._schedule.choose(candidates, at_s=frame.captured_at_s)
+        chosen = self._schedule.choose(candidates, at_s=self._at_s)
         if not chosen:
             return
         embeddings = self._models.embedder.embed(frame.picture_bgr, boxes[list(chosen)])
         for index, embedding in zip(chosen, embeddings, strict=True):
             crop = cut_crop(frame.picture_bgr, tracks[index].box_xyxy_px, self._thumbnails)
-            sample = Sample(frame.captured_at_s, frame.grabbed_at_s, embedding, candidates[index].quality, crop)
+            sample = Sample(self._at_s, frame.grabbed_at_s, embedding, candidates[index].quality, crop)
             self._recorder.add(tracks[index].track_id, sample)
 
 

@@ -57,6 +57,10 @@ class NodeEvents(Protocol):
         """How a node does."""
         ...
 
+    def refused(self, code: str) -> None:
+        """Something that a node sent was refused."""
+        ...
+
 
 @dataclass(slots=True)
 class _Farewell:
@@ -199,6 +203,7 @@ class IngestServer:
                 return False
             case MessageRefused(code, text, fatal):
                 self.counters[f"refused_{code}"] += 1
+                self._events.refused(code)
                 _log.warning("message refused", code=code, reason=text, peer=str(connection.websocket.remote_address))
                 return not fatal
         return True

@@ -10,12 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from ruid_tools.evaluation.track import OURS, TrackEvaluationError, TrackReport, eval_tracker_detections
+from ruid_tools.evaluation.track_video import eval_pipeline
 
 
-def track(
+def track(  # noqa: PLR0913 - each is an option of the command
     *,
     gt: Path,
-    detections: Path,
+    detections: Path | None = None,
+    video: Path | None = None,
     frames: str | None = None,
     every: int = 1,
     drop: float = 0.0,
@@ -23,7 +25,9 @@ def track(
     tracker: str = OURS,
     json: bool = False,
 ) -> None:
-    """Score a tracker against ground truth: HOTA, IDF1 and MOTA as fractions of 1, and frames per second.
+    """Score tracks against ground truth: HOTA, IDF1 and MOTA as fractions of 1, and frames per second.
+
+    Give either cached detections, for a tracker alone, or a video, for the whole pipeline of a node.
 
     Parameters
     ----------
@@ -31,6 +35,8 @@ def track(
         The truth in MOT format: frame,id,left,top,width,height,...; frames count from 1.
     detections
         A .npz file of cached detections: `frame` (from 0), `box` (x1, y1, x2, y2, confidence), `n_frames`, `fps`.
+    video
+        A clip to run the shipped detector, tracker and embedder on.
     frames
         First and last frame, both included, as A:B; all of them if not given.
     every
@@ -44,16 +50,16 @@ def track(
     json
         Print one JSON document and nothing else.
     """
-    report = eval_tracker_detections(
-        detections,
-        gt,
-        frames=None if frames is None else read_span(frames),
-        every=every,
-        drop=drop,
-        seed=seed,
-        tracker=tracker,
-    )
-    print_report(report, as_json=json)
+    if (detections is None) == (video is None) or (video is not None and tracker != OURS):
+        raise TrackEvaluationError("give either --detections or --video; another --tracker needs --detections")
+    span = None if frames is None else read_span(frames)
+    if video is not None:
+        print_report(eval_pipeline(video, gt, frames=span, every=every, drop=drop, seed=seed), as_json=json)
+    elif detections is not None:
+        report = eval_tracker_detections(
+            detections, gt, frames=span, every=every, drop=drop, seed=seed, tracker=tracker
+        )
+        print_report(report, as_json=json)
 
 
 def read_span(text: str) -> tuple[int, int]:
