@@ -25,7 +25,7 @@ class IdentitySettings:
     most_identities: int = 65536
     clock_tolerance_s: float = 60.0
     in_view_s: float = 1.0
-    refresh_growth: float = 1.5
+    refresh_growth: float = 2.0
     refresh_until: int = 256
     live_caution: float = 1.25
     keep_margin: float = 1.0

@@ -7,10 +7,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from ruid_edge.inference import InferenceError
+from ruid_edge.inference.cards import find_model
+from ruid_hub.identities import UnknownEngine
 from ruid_tools.errors import ToolError
 from ruid_tools.evaluation import identity_streams
 from ruid_tools.evaluation.identity import IdentityReport, eval_identity
 from ruid_tools.evaluation.identity_streams import IdentityStream, load_stream, save_stream
+from ruid_tools.evaluation.reid_layout import ReidLayoutError
+from ruid_tools.evaluation.reid_networks import ReidNetworkError
 
 
 class IdentityUsageError(ToolError):
@@ -26,7 +31,7 @@ def identity(
     json: bool = False,
     make_stream: bool = False,
     reid: Path | None = None,
-    model: Path | None = None,
+    model: str = "reid-osnet",
     out: Path | None = None,
     seed: int = 0,
 ) -> None:
@@ -45,7 +50,7 @@ def identity(
     reid
         A folder in Market-1501 layout.
     model
-        The embedder (.onnx or OpenVINO .xml).
+        A shipped embedder's name, or the path of an ONNX file or an OpenVINO .xml that takes raw BGR.
     out
         Where the stream is written.
     seed
@@ -59,10 +64,14 @@ def identity(
         _score(load_stream(stream), engine, as_json=json)
 
 
-def _make(reid: Path | None, model: Path | None, out: Path | None, seed: int) -> None:
-    if reid is None or out is None or model is None:
-        raise IdentityUsageError("--make-stream needs --reid DIR, --model FILE and --out FILE")
-    made = identity_streams.make_stream(reid, model=model, name=out.stem, seed=seed)
+def _make(reid: Path | None, model: str, out: Path | None, seed: int) -> None:
+    if reid is None or out is None:
+        raise IdentityUsageError("--make-stream needs --reid DIR and --out FILE")
+    try:
+        network = Path(model) if model.endswith(".xml") else find_model(model).path
+        made = identity_streams.make_stream(reid, model=network, name=out.stem, seed=seed)
+    except (InferenceError, ReidLayoutError, ReidNetworkError) as error:
+        raise IdentityUsageError(str(error)) from error
     save_stream(made, out)
     Console().print(_made(made, out))
 
@@ -72,7 +81,10 @@ def _made(made: IdentityStream, out: Path) -> str:
 
 
 def _score(stream: IdentityStream, engine: str, *, as_json: bool) -> None:
-    report = eval_identity(stream, engine=engine)
+    try:
+        report = eval_identity(stream, engine=engine)
+    except UnknownEngine as error:
+        raise IdentityUsageError(str(error)) from error
     console = Console(soft_wrap=True)
     if as_json:
         console.print(json_text.dumps(asdict(report), indent=2), markup=False, highlight=False)
