@@ -47,7 +47,9 @@ def test_a_poor_crop_waits_for_a_better_one_but_not_for_ever() -> None:
     recording = recorder()
     see(recording, 0.1, 7)
     recording.add(7, sample(0.1, 0.2))
+    see(recording, 0.9, 7)
     assert recording.cut_due(at_s=0.9) == ()
+    see(recording, 1.0, 7)
     (first,) = recording.cut_due(at_s=1.0)
     assert first.part == 0
 
@@ -65,10 +67,20 @@ def test_further_parts_follow_at_intervals() -> None:
     recording.cut_due(at_s=0.0)
     see(recording, 3.0, 7)
     recording.add(7, sample(3.0, 0.9, 1))
-    assert recording.cut_due(at_s=3.9) == ()
+    assert recording.cut_due(at_s=3.0) == ()
+    see(recording, 4.0, 7)
     (second,) = recording.cut_due(at_s=4.0)
-    assert (second.part, second.frames, second.started_at_s) == (1, 1, 0.0)
+    assert (second.part, second.frames, second.started_at_s) == (1, 2, 0.0)
     assert second.embeddings.tolist() == [axis(1).tolist()]
+
+
+def test_somebody_hidden_is_not_cut_until_seen_again() -> None:
+    recording = recorder()
+    see(recording, 0.0, 7)
+    recording.add(7, sample(0.0, 0.2))
+    assert recording.cut_due(at_s=2.0) == ()
+    see(recording, 3.0, 7)
+    assert [tracklet.ended_at_s for tracklet in recording.cut_due(at_s=3.0)] == [3.0]
 
 
 def test_the_last_part_says_so_even_when_nothing_is_new() -> None:

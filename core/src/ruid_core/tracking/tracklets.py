@@ -119,7 +119,8 @@ class TrackletRecorder:
 
     def _is_due(self, track_id: int, at_s: float) -> bool:
         stretch = self._open[track_id]
-        if not stretch.samples:
+        hidden = stretch.ended_at_s < at_s  # says nothing new until it is seen again, or ends
+        if hidden or not stretch.samples:
             return False
         age_s = at_s - stretch.started_at_s
         if stretch.part:
