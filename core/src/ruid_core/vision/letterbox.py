@@ -47,7 +47,8 @@ def fit(picture: Size, network_input: Size, *, centred: bool = True) -> Letterbo
 
 
 def input_size_for(picture: Size, *, long_side_px: int, multiple_px: int = 32) -> Size:
-    """Return the input that wastes least on padding: long side as given, short side just holding the picture.
+    """Return the input that wastes least on padding: long side as given, short side just holding the picture
+    (to half a pixel: for less than that no further row of cells is spent).
 
     Sides are multiples of `multiple_px`, the coarsest stride; `long_side_px` must be one.
     """

@@ -74,10 +74,10 @@ def build_detector(
             raise CalibrationMissingError(path)
         arguments += ["--calibration", str(path.resolve()), str(most)]
     shop.run("ruid_tools.models.detector_build", arguments)
+    figures = _measured(made / FLOAT_FILE, made / INT8_FILE) if measure else {}
     shipped = (out or models_folder()) / INT8_FILE
     shipped.parent.mkdir(parents=True, exist_ok=True)
     shipped.write_bytes((made / INT8_FILE).read_bytes())
-    figures = _measured(made / FLOAT_FILE, shipped) if measure else {}
     _tell_built(shipped, write_cards(shipped, figures), json=json)
 
 

@@ -137,7 +137,7 @@ def _write_stem(writer: GraphWriter, stem: Layer) -> str:
     fours = writer.node("Reshape", ["images", writer.constant("fours", np.array([0, 0, -1, 12]))], "fours.rows")
     planes = writer.picture(writer.node("Transpose", [fours], "fours.planes", perm=[0, 3, 1, 2]), middle=_MIDDLE_GREY)
     kernel, bias = _in_fours(stem)
-    pairs = writer.convolution(planes, kernel, bias, "stem", strides=(2, 1), pads=(1, 1, 0, 0))
+    pairs = writer.convolution(planes, kernel, bias, "stem", strides=(2, 1), pads=(1, 1, 0, 0), weight_limit=63)
     rows = writer.node("Transpose", [pairs], "pairs.rows", perm=[0, 2, 3, 1])
     width = writer.constant("pairs.width", np.array([0, 0, -1, len(stem[1])]))
     columns = writer.node("Reshape", [rows, width], "pairs.columns")

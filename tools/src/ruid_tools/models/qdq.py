@@ -78,17 +78,22 @@ class GraphWriter:
         strides: tuple[int, int] = (1, 1),
         pads: tuple[int, int, int, int] = (0, 0, 0, 0),
         group: int = 1,
+        weight_limit: int = 127,
     ) -> str:
-        """Add a convolution with an (outputs, inputs / group, rows, columns) kernel, behind a fence."""
-        inputs = [tensor, *self._weights(tensor, kernel, bias, name)]
+        """Add a convolution with an (outputs, inputs / group, rows, columns) kernel, behind a fence.
+
+        Processors with AVX2 but without VNNI add products in pairs of 16 bits, which overflow where bright pixels
+        meet large weights: a `weight_limit` of 63 keeps them exact, at the price of one bit.
+        """
+        inputs = [tensor, *self._weights(tensor, kernel, bias, name, limit=weight_limit)]
         shape = list(kernel.shape[2:])
         return self.operator("Conv", inputs, name, kernel_shape=shape, strides=strides, pads=pads, group=group)
 
-    def _weights(self, tensor: str, kernel: Floats, bias: Floats, name: str) -> tuple[str, str]:
+    def _weights(self, tensor: str, kernel: Floats, bias: Floats, name: str, *, limit: int) -> tuple[str, str]:
         if self._ranges is None:
             return self.constant(f"{name}.kernel", kernel), self.constant(f"{name}.bias", bias)
-        steps = (np.maximum(np.abs(kernel).max(axis=(1, 2, 3)), 1e-8) / 127).astype(np.float32)
-        kernel_s8 = np.clip(np.rint(kernel / steps[:, None, None, None]), -127, 127).astype(np.int8)
+        steps = (np.maximum(np.abs(kernel).max(axis=(1, 2, 3)), 1e-8) / limit).astype(np.float32)
+        kernel_s8 = np.clip(np.rint(kernel / steps[:, None, None, None]), -limit, limit).astype(np.int8)
         bias_steps = (steps * self._scales[tensor]).astype(np.float32)
         bias_s32 = np.rint(bias / bias_steps).astype(np.int32)
         return (
