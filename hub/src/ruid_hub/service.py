@@ -25,6 +25,7 @@ from ruid_hub.store import Store
 
 _TICK_S = 0.5
 _CONSOLIDATE_EVERY_S = 10.0
+_CONSOLIDATE_SHARE = 0.05
 _SWEEP_EVERY_S = 300.0
 _HEARD_EVERY_S = 5.0
 _LATENCIES = 10_000
@@ -47,6 +48,8 @@ class HubService:
         self._notifier = notifier
         self._latencies_s: deque[float] = deque(maxlen=_LATENCIES)
         self._estimate = UniqueEstimate(0.0, 0.0, 0.0)
+        self._nothing_new = True
+        self._consolidate_not_before_s = 0.0
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recognition")
 
     # --- node events -----------------------------------------------------------------------------------
@@ -84,6 +87,7 @@ class HubService:
 
     async def commit(self, items: Sequence[ReceivedItem]) -> None:
         """Recognise and commit items; on return they are safe and shown."""
+        self._nothing_new = False
         self._metrics.messages.labels("item").inc(len(items))
         duplicates = self._recogniser.duplicates
         with self._metrics.commit_s.time():
@@ -190,7 +194,14 @@ class HubService:
         await self._in_worker(lambda: self._store.record_gap(node_id, gap))
 
     async def _consolidate(self) -> None:
+        """Think again where something is new, but spend no more than a small part of the time on it."""
+        started_s = time.monotonic()
+        if self._nothing_new or started_s < self._consolidate_not_before_s:
+            return
+        self._nothing_new = True
         self._apply(await self._in_worker(lambda: self._recogniser.consolidate(at_s=time.time())))
+        took_s = time.monotonic() - started_s
+        self._consolidate_not_before_s = time.monotonic() + took_s / _CONSOLIDATE_SHARE
 
     async def _keep_heard(self) -> None:
         heard = self._site.last_heard()
