@@ -4,7 +4,17 @@ River is imported here and nowhere else in the hub.
 """
 
 from ruid_hub.identities.clusterer import RuidClusterer
+from ruid_hub.identities.drift import DriftAlarm, DriftKind, DriftWatch
 from ruid_hub.identities.engines import ENGINE_NAMES, UnknownEngine, build_engine
 from ruid_hub.identities.labelled import LabelledEngine
 
-__all__ = ["ENGINE_NAMES", "LabelledEngine", "RuidClusterer", "UnknownEngine", "build_engine"]
+__all__ = [
+    "ENGINE_NAMES",
+    "DriftAlarm",
+    "DriftKind",
+    "DriftWatch",
+    "LabelledEngine",
+    "RuidClusterer",
+    "UnknownEngine",
+    "build_engine",
+]
