@@ -32,9 +32,13 @@ def test_the_estimate_grows_with_the_identities_between_consolidations() -> None
 
 
 def test_a_surplus_of_people_seen_once_is_strays() -> None:
-    regular = np.repeat(np.arange(60), 3)
+    regular = np.repeat(np.arange(60), 10)
     assert stray_identities(regular) == 0.0
-    assert stray_identities(np.r_[regular, np.arange(100, 140)]) == pytest.approx(40, abs=1)
+    assert stray_identities(np.r_[regular, np.arange(100, 112)]) == pytest.approx(10.7, abs=0.1)
+
+
+def test_people_who_were_all_seen_once_are_people() -> None:
+    assert stray_identities(np.arange(100)) == pytest.approx(3.0)
 
 
 def test_one_camera_has_no_links_to_miss() -> None:

@@ -5,7 +5,15 @@ from itertools import count
 import numpy as np
 import pytest
 
-from ruid_core.identity import Evidence, TrackletEngine, UnknownIdentity, gallery, regrouping
+from ruid_core.identity import (
+    CameraClocks,
+    Evidence,
+    TimeWentBackwards,
+    TrackletEngine,
+    UnknownIdentity,
+    gallery,
+    regrouping,
+)
 from ruid_core.identity.calibration import CalibrationPriors, FreeLabels, calibrate
 from ruid_core.identity.constraints import ArchivedSpans, overlapping
 from ruid_core.identity.projection import ProjectionPriors, learn_projection
@@ -93,3 +101,17 @@ def test_a_coarse_first_look_finds_whom_a_full_comparison_finds(monkeypatch: pyt
             engine.consolidate(1000.0 * visit + 900.0)
         answers.append(said)
     assert answers[0] == answers[1]
+
+
+def test_a_clock_that_jumped_ahead_and_came_back_is_believed_again() -> None:
+    clocks = CameraClocks(tolerance_s=60.0)
+    for at_s in (0.0, 10.0, 3610.0):
+        clocks.check("a", at_s)
+        clocks.advance("a", at_s)
+    for at_s in (20.0, 30.0, 500.0, 510.0, 520.0, 530.0, 540.0):
+        with pytest.raises(TimeWentBackwards):
+            clocks.check("a", at_s)
+    clocks.check("a", 550.0)
+    clocks.advance("a", 550.0)
+    clocks.check("a", 500.0)
+    clocks.check("b", -1000.0)

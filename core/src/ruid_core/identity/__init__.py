@@ -5,6 +5,7 @@ in view; later evidence may revise it. Every threshold is learned from the strea
 """
 
 from ruid_core.identity.checks import check_evidence
+from ruid_core.identity.clocks import CameraClocks
 from ruid_core.identity.engine import TrackletEngine
 from ruid_core.identity.errors import (
     EvidenceRefused,
@@ -34,6 +35,7 @@ from ruid_core.identity.values import (
 
 __all__ = [
     "Alternative",
+    "CameraClocks",
     "Decision",
     "Evidence",
     "EvidenceRefused",

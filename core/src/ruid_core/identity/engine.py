@@ -10,6 +10,7 @@ import numpy as np
 from ruid_core.identity.arrays import F32, F64, Ints, unit_rows
 from ruid_core.identity.calibration import Calibration
 from ruid_core.identity.checks import check_evidence
+from ruid_core.identity.clocks import CameraClocks
 from ruid_core.identity.consolidation import names_for_groups
 from ruid_core.identity.decisions import (
     Candidate,
@@ -20,7 +21,6 @@ from ruid_core.identity.decisions import (
     state_of,
 )
 from ruid_core.identity.errors import (
-    TimeWentBackwards,
     TrackMoved,
     UnknownTrack,
     WrongDimension,
@@ -64,7 +64,7 @@ class TrackletEngine:
         self._model_id = ""
         self._dim = 0
         self._cameras: dict[str, int] = {}
-        self._clocks_s: dict[int, float] = {}
+        self._clocks = CameraClocks(self._settings.clock_tolerance_s)
         self._calibration = FIRST_CALIBRATION
         self._refresh_at = FIRST_REFRESH
         self._links = NO_LINKS
@@ -155,7 +155,7 @@ class TrackletEngine:
             self._gallery = Gallery(self._dim)
         gallery = self._gallery
         camera = self._cameras.setdefault(evidence.camera, len(self._cameras))
-        self._clocks_s[camera] = max(self._clocks_s.get(camera, -inf), evidence.at_s)
+        self._clocks.advance(evidence.camera, evidence.at_s)
         row = gallery.tracks.rows.get(evidence.track)
         if row is None:
             self._make_room(gallery)
@@ -171,13 +171,11 @@ class TrackletEngine:
         if evidence.embeddings.shape[1] != self._dim:
             raise WrongDimension(self._dim, evidence.embeddings.shape[1])
         camera = self._cameras.get(evidence.camera, -1)
-        latest_s = self._clocks_s.get(camera, -inf)
-        if evidence.at_s < latest_s - self._settings.clock_tolerance_s:
-            raise TimeWentBackwards(evidence.camera, latest_s, evidence.at_s)
         row = self._gallery.tracks.rows.get(evidence.track)
         if row is not None and self._gallery.tracks.cameras[row] != camera:
             first = list(self._cameras)[int(self._gallery.tracks.cameras[row])]
             raise TrackMoved(evidence.track, first, evidence.camera)
+        self._clocks.check(evidence.camera, evidence.at_s)
 
     def _make_room(self, gallery: Gallery) -> None:
         """Before a new track: fold the sixteenth of the tracks that were seen longest ago if the table is full."""

@@ -24,6 +24,7 @@ USUAL_PEOPLE = 0.75  # people per identity, and how far sites differ from it (in
 USUAL_SPREAD = 0.25
 LEAST_MODEL_ERROR = 0.03
 NORMAL_95 = 1.96
+MOST_STRAYS = 0.03  # of all tracks
 NOBODY_YET = UniqueEstimate(0.0, 0.0, 0.0)
 
 
@@ -72,11 +73,13 @@ def stray_identities(identities: Ints) -> float:
     """Identities of one track too many, from whose the tracks are (N,); after Chiu and Chao (2016).
 
     Frequencies of people seen once, twice and three times fall together; a track too poor to be recognised
-    stands alone, and shows as a surplus of people seen once.
+    stands alone, and shows as a surplus of people seen once. No more than a few in a hundred tracks are that poor, so
+    that where everybody really was seen once nothing is taken off.
     """
     sizes = np.unique(identities, return_counts=True)[1]
     once, twice, thrice = (int((sizes == size).sum()) for size in (1, 2, 3))
-    return max(0.0, once - 4.0 * (twice + 1) ** 2 / (3.0 * (thrice + 1)))
+    surplus = once - 4.0 * (twice + 1) ** 2 / (3.0 * (thrice + 1))
+    return max(0.0, min(surplus, MOST_STRAYS * len(identities)))
 
 
 def share_found(mean_excess: float) -> float:

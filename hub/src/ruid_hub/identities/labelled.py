@@ -19,12 +19,12 @@ from river.base.typing import FeatureName
 
 from ruid_core.identity import (
     Alternative,
+    CameraClocks,
     Decision,
     Evidence,
     IdentityState,
     Reason,
     Revision,
-    TimeWentBackwards,
     TrackMoved,
     UniqueEstimate,
     UnknownTrack,
@@ -45,7 +45,7 @@ class LabelledEngine:
         self._clusterer = clusterer
         self._next_identity_id = next_identity_id
         self._sightings = Sightings()
-        self._clocks_s: dict[str, float] = {}
+        self._clocks = CameraClocks(CLOCK_TOLERANCE_S)
         self._model_id = ""
         self._dim = 0
 
@@ -112,7 +112,7 @@ class LabelledEngine:
         check_evidence(evidence)
         self._check_fits(evidence)
         self._dim, self._model_id = evidence.embeddings.shape[1], evidence.model_id
-        self._clocks_s[evidence.camera] = max(self._clocks_s.get(evidence.camera, evidence.at_s), evidence.at_s)
+        self._clocks.advance(evidence.camera, evidence.at_s)
         total = evidence.embeddings.sum(axis=0)
         sighting = self._sightings.by_track.get(evidence.track)
         if sighting is None:
@@ -129,12 +129,10 @@ class LabelledEngine:
             raise WrongModel(self._model_id, evidence.model_id)
         if self._dim and evidence.embeddings.shape[1] != self._dim:
             raise WrongDimension(self._dim, evidence.embeddings.shape[1])
-        latest_s = self._clocks_s.get(evidence.camera, evidence.at_s)
-        if evidence.at_s < latest_s - CLOCK_TOLERANCE_S:
-            raise TimeWentBackwards(evidence.camera, latest_s, evidence.at_s)
         sighting = self._sightings.by_track.get(evidence.track)
         if sighting is not None and sighting.camera != evidence.camera:
             raise TrackMoved(evidence.track, sighting.camera, evidence.camera)
+        self._clocks.check(evidence.camera, evidence.at_s)
 
     def _label(self, sighting: Sighting) -> int:
         return self._clusterer.predict_one(_features(sighting.total))
