@@ -32,9 +32,10 @@ from ruid_core.identity import (
     WrongModel,
     check_evidence,
 )
-from ruid_hub.identities.sightings import Sighting, Sightings
+from ruid_hub.identities.sightings import MOST_SIGHTINGS, Sighting, Sightings
 
 MOST_WITNESSES = 3
+RELABEL_GROWTH = 1.33
 CLOCK_TOLERANCE_S = 60.0
 
 
@@ -46,6 +47,7 @@ class LabelledEngine:
         self._next_identity_id = next_identity_id
         self._sightings = Sightings()
         self._clocks = CameraClocks(CLOCK_TOLERANCE_S)
+        self._relabel_at = 0
         self._model_id = ""
         self._dim = 0
 
@@ -72,7 +74,13 @@ class LabelledEngine:
         """See `IdentityEngine.end_track`; River's clusterers have no use for it."""
 
     def consolidate(self, at_s: float) -> tuple[Revision, ...]:
-        """Ask for every track's label anew; tracks of one label become one identity as far as they can."""
+        """Ask for every track's label anew; tracks of one label become one identity as far as they can.
+
+        River's labels take milliseconds each, so this waits until the tracks have grown by a third.
+        """
+        if len(self._sightings.by_track) < self._relabel_at:
+            return ()
+        self._relabel_at = min(MOST_SIGHTINGS, int(len(self._sightings.by_track) * RELABEL_GROWTH) + 1)
         sightings = list(self._sightings.by_track.values())
         for sighting in sightings:
             sighting.label = self._label(sighting)
