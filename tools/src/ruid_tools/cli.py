@@ -33,6 +33,7 @@ models = App(name="models", help="Build and verify the shipped models.")
 models.command("ruid_tools.models.command:verify", name="verify", help="Check every shipped file against its card.")
 build = App(name="build", help="Make a shipped model anew from its source.")
 build.command("ruid_tools.models.command:build_detector", name="detector")
+build.command("ruid_tools.models.reid_command:build_reid", name="reid")
 models.command(build)
 app.command(models)
 
