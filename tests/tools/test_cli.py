@@ -20,6 +20,7 @@ COMMANDS = [
     "eval track",
     "eval detector",
     "eval reid",
+    "bench edge",
     "models verify",
     "models build detector",
     "models build reid",

@@ -29,6 +29,10 @@ evaluate.command("ruid_tools.evaluation.detector_command:detector", name="detect
 evaluate.command("ruid_tools.evaluation.reid_command:reid", name="reid")
 app.command(evaluate)
 
+bench = App(name="bench", help="Time a part of RuID against a named peer.")
+bench.command("ruid_tools.bench.edge_command:edge", name="edge")
+app.command(bench)
+
 models = App(name="models", help="Build and verify the shipped models.")
 models.command("ruid_tools.models.command:verify", name="verify", help="Check every shipped file against its card.")
 build = App(name="build", help="Make a shipped model anew from its source.")
