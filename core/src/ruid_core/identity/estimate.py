@@ -19,7 +19,7 @@ from ruid_core.identity.values import UniqueEstimate
 LINK_SPREAD = 0.13  # of one person's similarity between two cameras; .11 to .17 where links are missed
 LEAST_SHARE = 0.2
 SHARE_ERROR = 0.05  # standard errors, from replays: of the share found, and of identities by wrong joins and splits
-COUNT_ERROR = 0.08
+COUNT_ERROR = 0.11
 USUAL_PEOPLE = 0.75  # people per identity, and how far sites differ from it (in logarithms)
 USUAL_SPREAD = 0.25
 LEAST_MODEL_ERROR = 0.03
