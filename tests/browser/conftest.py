@@ -15,7 +15,7 @@ CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 @pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
-    """Chromium from the system's packages. Ends with its module: while it runs, no other test can have an event loop."""
+    """Chromium, until the end of the module: while it runs, no other test can have an event loop."""
     chromium = require_tool("chromium", "chromium-browser", "google-chrome")
     require_file(WEB_DIR / "static" / "vendor" / "htmx.js", hint="run `npm ci` and `npm run vendor` in web/")
     with sync_playwright() as playwright:

@@ -218,7 +218,7 @@ class Gallery:
         """Count the evidence in, and move the track's vector to where it now belongs."""
         tracks = self.tracks
         rows = unit_rows(evidence.embeddings.astype(np.float32, copy=False))
-        weights = np.clip(evidence.qualities, LEAST_QUALITY, 1.0).astype(np.float32)
+        weights = np.minimum(np.maximum(evidence.qualities, LEAST_QUALITY), 1.0).astype(np.float32, copy=False)
         odd = slice(1 - int(tracks.crops[row]) % 2, None, 2)
         tracks.totals[row] += weights @ rows
         tracks.odd_totals[row] += weights[odd] @ rows[odd]

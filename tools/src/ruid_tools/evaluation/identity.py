@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def eval_identity(
 
     Raises `ruid_hub.identities.UnknownEngine`, and `StreamError` where every observation is refused.
     """
-    numbers = iter(range(1, len(stream) * 4 + 2))
+    numbers = count(1)
     built = build_engine(engine, next_identity_id=lambda: f"identity-{next(numbers)}")
     replay = _replay(stream, built, clock)
     if not replay.rows:
