@@ -206,7 +206,8 @@ def test_a_restarted_engine_calibrates_itself_at_the_first_look() -> None:
     engine, people = _engine(IdentitySettings(refresh_until=5)), _people(30)
     for number, person in enumerate(people):
         engine.restore(_evidence("a", f"{number}", 10.0 * number, person, crops=2), f"known-{number}")
-    engine.observe(_evidence("b", "again", 1000.0, people[4]))
+    first = engine.observe(_evidence("b", "again", 1000.0, people[4]))
+    assert (first.identity_id, first.revisions) == ("known-4", ())
     stranger = engine.observe(_evidence("b", "new", 2000.0, _people(1, seed=99)[0]))
     assert not stranger.identity_id.startswith("known")
 

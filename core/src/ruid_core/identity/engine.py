@@ -29,7 +29,7 @@ from ruid_core.identity.errors import (
 from ruid_core.identity.estimate import NOBODY_YET, Links, measure_links
 from ruid_core.identity.gallery import NOBODY, Gallery
 from ruid_core.identity.projection import learn_projection
-from ruid_core.identity.regrouping import Nodes, gather, regroup
+from ruid_core.identity.regrouping import Nodes, gather, recalibrate, regroup
 from ruid_core.identity.settings import IdentitySettings
 from ruid_core.identity.values import Alternative, Decision, Evidence, Revision, UniqueEstimate
 
@@ -74,12 +74,12 @@ class TrackletEngine:
     def observe(self, evidence: Evidence) -> Decision:
         """See `IdentityEngine.observe`."""
         gallery, row = self._learn(evidence)
+        if self._calibration is FIRST_CALIBRATION and len(gallery.tracks) > self._settings.refresh_until:
+            self._calibrate_restored(gallery)
         decision = self._decide(gallery, row)
-        if len(gallery.tracks) < self._refresh_at:
+        if not self._refresh_at <= len(gallery.tracks) <= self._settings.refresh_until:
             return decision
         self._refresh_at = int(len(gallery.tracks) * self._settings.refresh_growth) + 1
-        if len(gallery.tracks) > self._settings.refresh_until and self._calibration is not FIRST_CALIBRATION:
-            return decision
         revisions = self.consolidate(evidence.at_s)
         return replace(decision, identity_id=self.identity_of(evidence.track), revisions=decision.revisions + revisions)
 
@@ -94,16 +94,8 @@ class TrackletEngine:
         gallery = self._gallery
         if gallery is None or len(gallery.tracks) < 2:
             return ()
+        self._relearn_projection(gallery)
         rows = gallery.tracks.used()
-        gallery.reproject(
-            learn_projection(
-                gallery.tracks.means(rows),
-                gallery.tracks.cameras[rows],
-                gallery.tracks.identities[rows],
-                priors=self._settings.projection,
-                camera_count=len(self._cameras),
-            )
-        )
         nodes = gather(gallery, most_archives=2 * self._settings.most_tracks - len(rows))
         regrouping = regroup(gallery, nodes, self._settings.calibration)
         self._calibration = regrouping.calibration
@@ -309,6 +301,25 @@ class TrackletEngine:
         )
 
     # --- thinking over -----------------------------------------------------------------------------------------
+
+    def _relearn_projection(self, gallery: Gallery) -> None:
+        """From everybody seen so far; who has no identity yet counts as one more."""
+        rows = gallery.tracks.used()
+        gallery.reproject(
+            learn_projection(
+                gallery.tracks.means(rows),
+                gallery.tracks.cameras[rows],
+                gallery.tracks.identities[rows],
+                priors=self._settings.projection,
+                camera_count=len(self._cameras),
+            )
+        )
+
+    def _calibrate_restored(self, gallery: Gallery) -> None:
+        """After a restart: trust the restored answers, and learn the site from them before the first new one."""
+        self._relearn_projection(gallery)
+        nodes = gather(gallery, most_archives=0)
+        self._calibration = recalibrate(gallery, nodes, self._settings.calibration)
 
     def _adopt(self, gallery: Gallery, nodes: Nodes, groups: Ints) -> tuple[Revision, ...]:
         """Make the new groups the truth; returns who moved."""

@@ -314,7 +314,8 @@ class Gallery:
         identities.look_along(projection.coarse)
         tracks.vectors[rows] = projection.project(tracks.means(rows), tracks.cameras[rows])
         identities.project_archives(self.archived(), projection)
-        sums = group_sums(tracks.vectors[rows], tracks.identities[rows], used)
+        known = rows[tracks.identities[rows] != NOBODY]
+        sums = group_sums(tracks.vectors[known], tracks.identities[known], used)
         identities.sums[:used] = identities.archive_sums[:used] + sums
 
     def archived(self) -> Ints:
