@@ -9,9 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from ruid_edge.errors import NodeFailed
 from ruid_edge.inference import Embedder, load_embedder
-from ruid_edge.inference.errors import InferenceError
 from ruid_edge.node import EdgeNode
 from ruid_edge.settings import EdgeSettings
 from ruid_edge.spool import Spool
@@ -52,16 +50,9 @@ def _write_summary(path: Path, summary: dict[str, object]) -> None:
 def run_node(settings: EdgeSettings) -> None:
     """Run a node until it ends; raise the `EdgeError` that ended it, if one did."""
     configure_logging(settings.log_level)
-    embedder = _load_embedder(settings)
+    embedder = load_embedder(settings.embedder, runtime=settings.runtime, threads=settings.threads)
     spool = Spool.open(Path(settings.state_dir), max_bytes=int(settings.spool_max_mb * 1e6))
     try:
         asyncio.run(_run(settings, spool, embedder))
     finally:
         spool.close()
-
-
-def _load_embedder(settings: EdgeSettings) -> Embedder:
-    try:
-        return load_embedder(settings.embedder, runtime=settings.runtime, threads=settings.threads)
-    except InferenceError as error:
-        raise NodeFailed(str(error)) from error

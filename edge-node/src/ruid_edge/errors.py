@@ -4,7 +4,8 @@ EdgeError
 ├── BadSettings     78: a setting cannot be used
 ├── SourceMissing   66: a source that cannot exist (a file that is not there, an empty clip)
 ├── SpoolUnusable   73: the folder for the spool cannot be written
-└── NodeFailed      70: a thread of the node died
+├── NodeFailed      70: a thread of the node died
+└── InferenceError  70: a model cannot be used; see `inference.errors` for its kinds
 """
 
 

@@ -18,7 +18,6 @@ from ruid_edge.capture.recordings import Playback
 from ruid_edge.errors import EdgeError, NodeFailed
 from ruid_edge.health.machine import Machine
 from ruid_edge.inference import Embedder, load_detector
-from ruid_edge.inference.errors import InferenceError
 from ruid_edge.pipeline import CameraPipeline, FrameOutcome, InferenceLoop, Models, ThumbnailPolicy
 from ruid_edge.pipeline.loop import InferenceEvents
 from ruid_edge.report import Camera, health_message, hello_message, summarise
@@ -164,8 +163,6 @@ class EdgeNode:
 
     def _inference_failed(self, error: BaseException) -> None:
         failure = error if isinstance(error, EdgeError) else NodeFailed(f"the inference thread broke: {error!r}")
-        if isinstance(error, InferenceError):
-            failure = NodeFailed(str(error))
         self._in_loop(partial(self._fail, failure))
 
     # --- in the event loop -----------------------------------------------------------------------------

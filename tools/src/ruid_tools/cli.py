@@ -6,7 +6,6 @@ from cyclopts import App
 from rich.console import Console
 
 from ruid_edge.errors import EdgeError
-from ruid_edge.inference.errors import InferenceError
 from ruid_hub.errors import HubError
 from ruid_tools.errors import ToolError
 
@@ -50,7 +49,7 @@ def main() -> None:
     """Run the command of this process's arguments; what the user can mend is told in one line."""
     try:
         status = app(error_console=Console(stderr=True), exit_on_error=True)
-    except (EdgeError, HubError, InferenceError, ToolError) as error:
+    except (EdgeError, HubError, ToolError) as error:
         Console(stderr=True).print(f"ruid: {error}", style="red", soft_wrap=True, markup=False, highlight=False)
-        sys.exit(getattr(error, "exit_code", 1))
+        sys.exit(error.exit_code)
     sys.exit(status if isinstance(status, int) else 0)

@@ -10,8 +10,10 @@ InferenceError
 └── RuntimeMissingError    the runtime is not installed or not known
 """
 
+from ruid_edge.errors import EdgeError
 
-class InferenceError(Exception):
+
+class InferenceError(EdgeError):
     """Base of this package's errors."""
 
 
