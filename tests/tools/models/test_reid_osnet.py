@@ -13,7 +13,7 @@ onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 from ruid_tools.models.calibration import measure_ranges  # noqa: E402 - need onnx
 from ruid_tools.models.qdq import stored_bytes  # noqa: E402
 from ruid_tools.models.reid_build import build, count_work  # noqa: E402
-from ruid_tools.models.reid_equalise import equalised  # noqa: E402
+from ruid_tools.models.reid_equalise import equalised, refitted  # noqa: E402
 from ruid_tools.models.reid_files import FLOAT_FILE, INT8_FILE  # noqa: E402
 from ruid_tools.models.reid_osnet import (  # noqa: E402
     CropSize,
@@ -158,6 +158,15 @@ def test_equalising_changes_nothing_in_float(weights: Weights, crops: NDArray[np
     place = "trunk.stages.0.streams.1.1.0.weight"
     assert not np.allclose(changed[place], weights[place])
     assert np.allclose(embed(build_graph(changed, SIZE), crops), embed(build_graph(weights, SIZE), crops), atol=1e-4)
+
+
+def test_refitted_head_brings_eight_bits_closer_to_float(weights: Weights, crops: NDArray[np.uint8]) -> None:
+    graph = build_graph(weights, SIZE)
+    ranges = measure_ranges(graph, watched_tensors(weights, SIZE), list(crops))
+    settled = refitted(weights, SIZE, ranges, list(crops))
+    wanted = embed(graph, crops)
+    before, after = (embed(build_graph(given, SIZE, ranges), crops) for given in (weights, settled))
+    assert float(np.sum(wanted * after, axis=1).mean()) >= float(np.sum(wanted * before, axis=1).mean())
 
 
 def test_same_weights_make_the_same_files(weights: Weights, crops: NDArray[np.uint8], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import onnx
 
 from ruid_tools.models.calibration import Picture, measure_ranges, read_pictures
 from ruid_tools.models.qdq import stored_bytes
-from ruid_tools.models.reid_equalise import equalised
+from ruid_tools.models.reid_equalise import equalised, refitted
 from ruid_tools.models.reid_files import FACTS_FILE, FLOAT_FILE, INT8_FILE
 from ruid_tools.models.reid_osnet import CropSize, build_graph, read_weights, watched_tensors
 
@@ -26,7 +26,8 @@ def build(weights_file: Path, size: CropSize, calibration: list[tuple[Path, int]
     out.mkdir(parents=True, exist_ok=True)
     (out / FACTS_FILE).write_text(json.dumps(count_work(graph)), encoding="utf-8")
     (out / FLOAT_FILE).write_bytes(stored_bytes(graph))
-    (out / INT8_FILE).write_bytes(stored_bytes(build_graph(weights, size, ranges)))
+    settled = refitted(weights, size, ranges, crops)
+    (out / INT8_FILE).write_bytes(stored_bytes(build_graph(settled, size, ranges)))
 
 
 def count_work(graph: onnx.ModelProto) -> dict[str, float]:

@@ -12,7 +12,7 @@ from ruid_tools.models.reid_cards import write_card
 from ruid_tools.models.reid_files import FACTS_FILE, FLOAT_FILE, INT8_FILE, WEIGHTS_FILE
 from ruid_tools.models.workshop import Workshop
 
-_CROPS_OF_EACH = 150
+_CROPS_OF_EACH = 300
 
 
 class NoCropsError(ToolError):
@@ -38,7 +38,7 @@ def build_reid(
     Parameters
     ----------
     calibration
-        Folders of crops, up to 150 of each; `bounding_box_train/` of a training set is one.
+        Folders of crops, up to 300 of each; `bounding_box_train/` of a training set is one.
     weights
         `weights.npz` of a run with an osnet backbone; by default the shipped weights.
     out

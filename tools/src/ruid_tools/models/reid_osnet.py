@@ -31,7 +31,7 @@ Layer = tuple[Floats, Floats]
 
 PIXEL_MIDDLE = 128
 PIXEL_SCALE = 1 / 64
-_EPSILON = 1e-5
+NORM_EPSILON = 1e-5
 _STREAMS = 4
 _CONTEXT_GROUPS = 16
 _BLOCKS = (0, 1, 3, 4, 6, 7)
@@ -111,7 +111,7 @@ def stem_on_blocks(kernel: Floats) -> Floats:
 
 def folded(weights: Weights, convolution: str, norm: str) -> Layer:
     """Return a convolution's kernel and bias with the batch norm after it folded in."""
-    factors = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"] + _EPSILON)
+    factors = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"] + NORM_EPSILON)
     kernel = weights[f"{convolution}.weight"] * factors[:, None, None, None]
     bias = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * factors
     return kernel.astype(np.float32), bias.astype(np.float32)
@@ -161,7 +161,7 @@ class _OsnetWriter(GraphWriter):
         factors = self.constant("normalise.factors", self._arrays["trunk.normalise.weight"])
         shifts = self.constant("normalise.shifts", self._arrays["trunk.normalise.bias"])
         pixels = self.node("Cast", [colours], "colours", to=onnx.TensorProto.FLOAT)
-        epsilon = _EPSILON / PIXEL_SCALE**2
+        epsilon = NORM_EPSILON / PIXEL_SCALE**2
         normal = self.node("InstanceNormalization", [pixels, factors, shifts], "normal", epsilon=epsilon)
         return self.operator("SpaceToDepth", [normal], "blocks", blocksize=2)
 
@@ -255,7 +255,7 @@ class _OsnetWriter(GraphWriter):
         zeros = self.constant(f"{name}.zeros", np.zeros(groups, np.float32))
         flat = self.constant(f"{name}.flat", np.array([0, _STREAMS * len(weight), 1, 1]))
         rows = self.node("Reshape", [vectors, grouped], f"{name}.rows")
-        normal = self.node("InstanceNormalization", [rows, ones, zeros], f"{name}.normal", epsilon=_EPSILON)
+        normal = self.node("InstanceNormalization", [rows, ones, zeros], f"{name}.normal", epsilon=NORM_EPSILON)
         column = self.node("Reshape", [normal, flat], f"{name}.column")
         factors = self.constant(f"{name}.factors", np.tile(weight, _STREAMS).reshape(1, -1, 1, 1))
         shifts = self.constant(f"{name}.shifts", np.tile(bias, _STREAMS).reshape(1, -1, 1, 1))
@@ -264,7 +264,7 @@ class _OsnetWriter(GraphWriter):
     def _head(self, features: str) -> None:
         arrays = self._arrays
         vectors = self._weighted(features) if "trunk.pool.weight" in arrays else self._averaged(features)
-        factors = arrays["neck.weight"] / np.sqrt(arrays["neck.running_var"] + _EPSILON)
+        factors = arrays["neck.weight"] / np.sqrt(arrays["neck.running_var"] + NORM_EPSILON)
         matrix = self.constant("head.matrix", (arrays["head.weight"] * factors[:, None]).T.astype(np.float32).copy())
         bias = self.constant(
             "head.bias", (arrays["neck.bias"] - arrays["neck.running_mean"] * factors).astype(np.float32)
