@@ -44,8 +44,8 @@ def refitted(weights: Weights, size: CropSize, ranges: Ranges, crops: Sequence[P
     inputs = np.hstack([vectors, np.ones((len(vectors), 1), np.float32)]).astype(np.float64)
     squares = inputs.T @ inputs
     ridge = _RIDGE * np.trace(squares) / len(squares) * np.eye(len(squares))
-    solved: Any = np.linalg.solve(squares + ridge, inputs.T @ (wanted - given))
-    change: Floats = np.asarray(solved, np.float32)
+    missed: Any = inputs.T @ (wanted - given)
+    change: Floats = np.asarray(np.linalg.inv(squares + ridge) @ missed, np.float32)
     factors = weights["neck.weight"] / np.sqrt(weights["neck.running_var"] + NORM_EPSILON)
     head = weights["head.weight"] + change[:-1].T / factors[:, None]
     return {**weights, "head.weight": head.astype(np.float32), "neck.bias": weights["neck.bias"] + change[-1]}
