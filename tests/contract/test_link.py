@@ -50,6 +50,9 @@ class Hub:
     def health(self, node_id: str, health: wm.Health, at_s: float) -> None:
         self._note("health")
 
+    def missed(self, items: int) -> None:
+        self._note(f"missed {items}")
+
     def refused(self, code: str) -> None:
         self._note(f"refused {code}")
 
@@ -184,6 +187,17 @@ async def test_text_and_noise_are_refused_and_counted() -> None:
         for _ in range(2):
             assert isinstance(decode_hub_message(await wait_bytes(peer)), wm.Refused)
         assert server.counters["refused_undecodable"] == 2
+
+
+async def test_items_that_never_came_are_told() -> None:
+    hub = Hub()
+    hub.committed["node1"] = [ItemKey(3, 40)]
+    async with serving(hub) as (server, port), talking(port) as node:
+        await node.send(encode(hello()))
+        await wait_bytes(node)
+        await node.send(encode(wm.Item(3, 44, wm.CoverageGap("cam0", 1.7e9, 1.71e9, "lost"))))
+        await hub.hears("missed 3")
+        assert server.counters["items_missing"] == 3
 
 
 async def test_a_clock_that_is_off_is_corrected() -> None:

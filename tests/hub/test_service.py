@@ -146,6 +146,16 @@ async def test_a_restart_remembers_people_and_cameras(running: Running, monkeypa
     assert [(camera.name, camera.state) for camera in view.cameras] == [("Door", CameraState.DOWN)]
 
 
+async def test_every_loss_is_counted_by_its_name_and_once(running: Running) -> None:
+    await running.service.commit([item(1, embedding_model_id="another")])
+    await running.service.commit([item(2, embeddings=b"\x00" * 2 * DIM)])
+    running.service.missed(4)
+    text = running.metrics.exposition().decode()
+    assert 'ruid_hub_refused_total{code="WrongModel"} 1.0' in text
+    assert 'ruid_hub_refused_total{code="refused_embedding_norm"} 1.0' in text
+    assert "ruid_hub_items_missing_total 4.0" in text
+
+
 async def test_the_account_adds_up(running: Running) -> None:
     assert running.service.summary()["latency_capture_to_identity_ms"] == {"p50": 0.0, "p95": 0.0}
     await running.service.commit([item(1, person=1), item(2, person=2, track_id=8)])

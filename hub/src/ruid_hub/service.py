@@ -6,7 +6,7 @@ Lives in the event loop; what touches the database or the identity engine runs o
 import asyncio
 import dataclasses
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -47,6 +47,7 @@ class HubService:
         self._recogniser = recogniser
         self._notifier = notifier
         self._latencies_s: deque[float] = deque(maxlen=_LATENCIES)
+        self._told_refusals: Counter[str] = Counter()
         self._estimate = UniqueEstimate(0.0, 0.0, 0.0)
         self._nothing_new = True
         self._consolidate_not_before_s = 0.0
@@ -79,6 +80,10 @@ class HubService:
         self._site.health(node_id, health, at_s)
         self._notifier.changed()
 
+    def missed(self, items: int) -> None:
+        """Durable items never came, and the node did not say why."""
+        self._metrics.missing.inc(items)
+
     def refused(self, code: str) -> None:
         """Something that a node sent was refused."""
         self._metrics.refused.labels(code).inc()
@@ -95,7 +100,15 @@ class HubService:
         repeated = self._recogniser.duplicates - duplicates
         self._metrics.duplicates.inc(repeated)
         self._metrics.stored.inc(len(items) - repeated)
+        self._count_refusals()
         self._apply(recognition)
+
+    def _count_refusals(self) -> None:
+        """Show what the recogniser has refused, or nodes have lost, since the last look."""
+        fresh = self._recogniser.refusals - self._told_refusals
+        for code, times in fresh.items():
+            self._metrics.refused.labels(code).inc(times)
+        self._told_refusals += fresh
 
     def _apply(self, recognition: Recognition) -> None:
         at_s = time.time()

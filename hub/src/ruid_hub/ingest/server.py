@@ -57,6 +57,10 @@ class NodeEvents(Protocol):
         """How a node does."""
         ...
 
+    def missed(self, items: int) -> None:
+        """Durable items never came, and the node did not say why."""
+        ...
+
     def refused(self, code: str) -> None:
         """Something that a node sent was refused."""
         ...
@@ -223,7 +227,9 @@ class IngestServer:
     async def _commit(self, connection: _NodeConnection, arrived: ItemArrived, now_s: float) -> None:
         hello = connection.session.hello
         self.counters["items"] += 1
-        self.counters["items_missing"] += arrived.missing
+        if arrived.missing:
+            self.counters["items_missing"] += arrived.missing
+            self._events.missed(arrived.missing)
         item = ReceivedItem(
             hello.node_id, arrived.key, arrived.content, hello.embedding_dim, now_s, connection.offset_s
         )

@@ -24,6 +24,9 @@ class HubMetrics:
             "ruid_hub_refused", "Messages and connections that were refused", ["code"], registry=self.registry
         )
         self.stored = Counter("ruid_hub_items_stored", "Items committed", registry=self.registry)
+        self.missing = Counter(
+            "ruid_hub_items_missing", "Items that never came and were not accounted for", registry=self.registry
+        )
         self.duplicates = Counter("ruid_hub_items_duplicated", "Items that were there already", registry=self.registry)
         self.revisions = Counter(
             "ruid_hub_identity_revisions", "Tracks that were given to another identity", registry=self.registry
