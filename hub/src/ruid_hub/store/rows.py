@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from ruid_hub.cards import KnownPerson
 from ruid_hub.observations import Assignment, CoverageGap, Observation
 
 DAY_S = 86_400.0
@@ -85,10 +84,6 @@ class SweepOutcome:
     identities: int = 0
     gaps: int = 0
     drops: int = 0
-
-
-IdentityRecord = KnownPerson
-"""What the store gives of an identity is what the live picture's cards take."""
 
 
 @dataclass(frozen=True, slots=True)
