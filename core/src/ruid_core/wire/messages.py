@@ -12,9 +12,10 @@ import msgspec
 
 SUBPROTOCOL = "ruid.v1"
 PROTOCOL_MAJOR = 1
-PROTOCOL_MINOR = 0
+PROTOCOL_MINOR = 1
 
 Box = tuple[float, float, float, float]
+Point = tuple[float, float]
 
 
 class _Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=False, tag=True):
@@ -40,6 +41,7 @@ class LiveTrack(msgspec.Struct, frozen=True, array_like=True):
     box_rel: Box
     confidence: float
     started_at_s: float
+    zones: tuple[str, ...] = ()
 
 
 class StageTime(msgspec.Struct, frozen=True, array_like=True):
@@ -54,6 +56,8 @@ class CameraHealth(msgspec.Struct, frozen=True, array_like=True):
     """How one camera does, over the last health period.
 
     `capturing` is False while the source is lost; `drops` maps the name of a reason to frames since boot.
+    `senses` names what is wrong with the picture (covered, moved, dark, blurred, frozen), `steps` what the node
+    has given up to keep pace.
     """
 
     camera_id: str
@@ -66,6 +70,41 @@ class CameraHealth(msgspec.Struct, frozen=True, array_like=True):
     drops: dict[str, int]
     stages: tuple[StageTime, ...]
     trouble: str = ""
+    senses: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+
+
+class Zone(msgspec.Struct, frozen=True, array_like=True):
+    """A polygon on the floor of the picture, of at least three points."""
+
+    zone_id: str
+    name: str
+    points_rel: tuple[Point, ...]
+
+
+class Line(msgspec.Struct, frozen=True, array_like=True):
+    """A directed line: who crosses it from its left to its right, seen from start to end, goes in."""
+
+    line_id: str
+    name: str
+    start_rel: Point
+    end_rel: Point
+
+
+class CameraConfig(msgspec.Struct, frozen=True, array_like=True):
+    """What the hub may set on a camera; None leaves the node's own setting.
+
+    `masks_rel` are polygons that no model, crop, thumbnail or still may show. `thumbnails` is off, blurred or on.
+    """
+
+    camera_id: str
+    name: str | None = None
+    frame_rate_fps: float | None = None
+    detection_confidence: float | None = None
+    thumbnails: str | None = None
+    masks_rel: tuple[tuple[Point, ...], ...] = ()
+    zones: tuple[Zone, ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
 # --- durable contents ----------------------------------------------------------------------------------
@@ -112,7 +151,29 @@ class Dropped(_Message, frozen=True, tag="dropped"):
     items: int
 
 
-Content = Tracklet | CoverageGap | Dropped
+class Crossing(_Message, frozen=True, tag="crossing"):
+    """A track crossed a line; `direction` is 1 for in and -1 for out."""
+
+    camera_id: str
+    line_id: str
+    track_id: int
+    direction: int
+    at_s: float
+
+
+class ZoneStay(_Message, frozen=True, tag="stay"):
+    """A track was in a zone from when to when; `final` is False while it still is, and a later one replaces it."""
+
+    camera_id: str
+    zone_id: str
+    track_id: int
+    stay: int
+    entered_at_s: float
+    left_at_s: float
+    final: bool
+
+
+Content = Tracklet | CoverageGap | Dropped | Crossing | ZoneStay
 
 # --- node to hub ---------------------------------------------------------------------------------------
 
@@ -131,6 +192,7 @@ class Hello(_Message, frozen=True, tag="hello"):
     detector_model_id: str
     cameras: tuple[CameraInfo, ...]
     sent_at_s: float
+    config_revision: int = 0
 
 
 class Item(_Message, frozen=True, tag="item"):
@@ -180,7 +242,25 @@ class Goodbye(_Message, frozen=True, tag="bye"):
     finished: bool = False
 
 
-NodeMessage = Hello | Item | Live | Health | ClockProbe | Goodbye
+class Configured(_Message, frozen=True, tag="configured"):
+    """What became of a configuration; where it was refused, `field` and `reason` say why and the old one stays."""
+
+    revision: int
+    accepted: bool
+    field: str = ""
+    reason: str = ""
+
+
+class Still(_Message, frozen=True, tag="still"):
+    """One picture of a camera, its masks applied, because somebody at the hub asked for it; `jpeg` may be empty."""
+
+    camera_id: str
+    captured_at_s: float
+    jpeg: bytes
+    reason: str = ""
+
+
+NodeMessage = Hello | Item | Live | Health | ClockProbe | Goodbye | Configured | Still
 
 # --- hub to node ---------------------------------------------------------------------------------------
 
@@ -194,6 +274,7 @@ class Welcome(_Message, frozen=True, tag="welcome"):
     resume_boot_epoch: int
     resume_seq: int
     received_at_s: float
+    items_per_s: float | None = None
 
 
 class Ack(_Message, frozen=True, tag="ack"):
@@ -218,4 +299,17 @@ class Refused(_Message, frozen=True, tag="refused"):
     fatal: bool
 
 
-HubMessage = Welcome | Ack | ClockReply | Refused | Goodbye
+class Configure(_Message, frozen=True, tag="configure"):
+    """The configuration of all the node's cameras; revisions count upwards."""
+
+    revision: int
+    cameras: tuple[CameraConfig, ...]
+
+
+class StillWanted(_Message, frozen=True, tag="still_wanted"):
+    """Asks for one picture of a camera, to draw masks, zones and lines on."""
+
+    camera_id: str
+
+
+HubMessage = Welcome | Ack | ClockReply | Refused | Goodbye | Configure | StillWanted

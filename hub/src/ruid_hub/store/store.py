@@ -39,7 +39,7 @@ class Store:
         self._lock_file = lock
         self._writing = Lock()
         self._duplicates = 0
-        with self._reading() as connection:
+        with self.reading() as connection:
             self._observations = queries.row_count(connection, observations)
 
     @property
@@ -52,7 +52,7 @@ class Store:
     def resume_points(self) -> dict[str, tuple[int, int]]:
         """(boot_epoch, seq) of the newest committed item of every node that has one."""
         query = select(nodes.c.node_id, nodes.c.resume_boot_epoch, nodes.c.resume_seq)
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(query.where(nodes.c.resume_boot_epoch.is_not(None)))
             return {row.node_id: (row.resume_boot_epoch, row.resume_seq) for row in rows}
 
@@ -62,7 +62,7 @@ class Store:
         What is already there counts as a duplicate and changes nothing, its assignment included.
         Raises StoreWriteError where the disk would not have it; nothing of the batch is kept then.
         """
-        with self._transaction() as connection:
+        with self.writing() as connection:
             outcome = writing.write_batch(connection, batch)
             if revisions:
                 writing.revise(connection, revisions)
@@ -72,22 +72,22 @@ class Store:
 
     def revise(self, revisions: Sequence[Revision]) -> None:
         """Give whole tracks to other identities; an identity that is left with nothing goes."""
-        with self._transaction() as connection:
+        with self.writing() as connection:
             writing.revise(connection, revisions)
 
     def record_gap(self, node_id: str, gap: CoverageGap) -> None:
         """Keep a gap that the hub saw: a node or a camera that could not be heard."""
-        with self._transaction() as connection:
+        with self.writing() as connection:
             writing.write_hub_gap(connection, node_id, gap)
 
     def record_cameras(self, node_id: str, names: Mapping[str, str]) -> None:
         """Keep the names of a node's cameras (`node_id/camera_id` to name), as a hello told them."""
-        with self._transaction() as connection:
+        with self.writing() as connection:
             writing.write_cameras(connection, node_id, names)
 
     def record_heard(self, heard_at_s: Mapping[str, float]) -> None:
         """Keep when each camera was last heard, so that the next start can say how long it was away."""
-        with self._transaction() as connection:
+        with self.writing() as connection:
             for camera, at_s in heard_at_s.items():
                 connection.execute(update(cameras).where(cameras.c.camera == camera).values(last_heard_s=at_s))
 
@@ -95,28 +95,28 @@ class Store:
 
     def observations_in_order(self) -> Iterator[ObservationRow]:
         """Every observation whose embeddings are still kept, in the order of commit, without its picture."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             yield from queries.observations_in_order(connection)
 
     def recent_identities(self, limit: int) -> list[KnownPerson]:
         """The identities seen last, newest first."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return queries.recent_identities(connection, limit)
 
     def cameras(self) -> list[CameraRecord]:
         """Every camera that the hub has met, by name of place."""
         query = select(cameras).order_by(cameras.c.camera)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [CameraRecord(row.camera, row.name, row.last_heard_s) for row in connection.execute(query)]
 
     def thumbnail(self, observation_id: int) -> bytes | None:
         """The JPEG of an observation; None where there is none or it has expired."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return queries.thumbnail(connection, observation_id)
 
     def counts(self) -> StoreCounts:
         """How much there is, cheap enough for every scrape of the metrics."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return StoreCounts(
                 observations=self._observations,
                 identities=queries.row_count(connection, identities),
@@ -133,7 +133,7 @@ class Store:
         swept = SweepOutcome()
         for step in retention.steps(now_s, self._retention):
             while True:
-                with self._transaction() as connection:
+                with self.writing() as connection:
                     removed = step.remove(connection)
                 swept = step.count(swept, removed)
                 if removed < retention.CHUNK_ROWS:
@@ -154,7 +154,8 @@ class Store:
     # --- connections -----------------------------------------------------------------------------------
 
     @contextmanager
-    def _transaction(self) -> Generator[Connection]:
+    def writing(self) -> Generator[Connection]:
+        """One transaction of the one writer; raises StoreWriteError where the disk would not have it."""
         try:
             with self._writing, self._writer.begin() as connection:
                 yield connection
@@ -162,7 +163,8 @@ class Store:
             raise StoreWriteError(self._database_path, str(error.orig)) from error
 
     @contextmanager
-    def _reading(self) -> Generator[Connection]:
+    def reading(self) -> Generator[Connection]:
+        """A connection that only reads, and sees what was committed when it began."""
         with self._readers.connect() as connection:
             yield connection
 

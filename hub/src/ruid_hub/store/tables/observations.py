@@ -1,34 +1,19 @@
-"""The tables as SQLAlchemy sees them; migrations/ holds the steps that lead here, and a test compares the two.
-
-Times are seconds since the Unix epoch on the hub's clock. Text keys (node_id, camera, identity_id) appear once,
-everywhere else an integer stands for them.
-"""
+"""What the nodes sent, and whose it is."""
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Double,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
 )
 
-REAL = Double[float]()
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from ruid_hub.store.tables.base import REAL, metadata
 
 nodes = Table(
     "nodes",

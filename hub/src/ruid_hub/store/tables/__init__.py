@@ -1,0 +1,35 @@
+"""The tables as SQLAlchemy sees them; migrations/ holds the steps that lead here, and a test compares the two.
+
+Times are seconds since the Unix epoch on the hub's clock. Text keys (node_id, camera, identity_id) appear once,
+everywhere else an integer stands for them.
+One module a room: observations, counts, hand (the operator's), access, links. Importing this package knows them all.
+"""
+
+from ruid_hub.store.tables import access, counts, hand, links
+from ruid_hub.store.tables.base import metadata
+from ruid_hub.store.tables.observations import (
+    cameras,
+    drops,
+    embeddings,
+    gaps,
+    identities,
+    nodes,
+    observations,
+    thumbnails,
+)
+
+__all__ = [
+    "access",
+    "cameras",
+    "counts",
+    "drops",
+    "embeddings",
+    "gaps",
+    "hand",
+    "identities",
+    "links",
+    "metadata",
+    "nodes",
+    "observations",
+    "thumbnails",
+]

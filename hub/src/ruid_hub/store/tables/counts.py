@@ -1,0 +1,1 @@
+"""What is counted: crossings, stays in zones."""

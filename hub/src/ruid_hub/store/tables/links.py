@@ -1,0 +1,1 @@
+"""Nodes that were let in, and what they are told."""
