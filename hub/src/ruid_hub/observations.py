@@ -22,6 +22,12 @@ class TrackKey:
     def __str__(self) -> str:
         return f"{self.camera}/{self.boot_epoch}/{self.track_id}"
 
+    @classmethod
+    def from_text(cls, text: str) -> "TrackKey":
+        """The key that `str` wrote; raises ValueError for anything else."""
+        camera, boot_epoch, track_id = text.rsplit("/", 2)
+        return cls(camera, int(boot_epoch), int(track_id))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observation:

@@ -252,9 +252,4 @@ def _node_of(row: Committed) -> str:
 
 
 def _moves(revisions: Iterable[Revision]) -> list[tuple[TrackKey, str]]:
-    return [(_track_key(revision.track), revision.to_identity_id) for revision in revisions]
-
-
-def _track_key(text: str) -> TrackKey:
-    camera, boot_epoch, track_id = text.rsplit("/", 2)
-    return TrackKey(camera, int(boot_epoch), int(track_id))
+    return [(TrackKey.from_text(revision.track), revision.to_identity_id) for revision in revisions]

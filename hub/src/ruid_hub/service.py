@@ -16,6 +16,7 @@ import structlog
 
 from ruid_core.identity import UniqueEstimate
 from ruid_core.wire.messages import Health, Hello, Live
+from ruid_hub.hand import OperatorHand
 from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.observations import CoverageGap
@@ -52,6 +53,7 @@ class HubService:
         self._nothing_new = True
         self._consolidate_not_before_s = 0.0
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recognition")
+        self.hand = OperatorHand()
 
     # --- node events -----------------------------------------------------------------------------------
 
