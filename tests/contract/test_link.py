@@ -50,6 +50,12 @@ class Hub:
     def health(self, node_id: str, health: wm.Health, at_s: float) -> None:
         self._note("health")
 
+    def configured(self, node_id: str, configured: wm.Configured) -> None:
+        self._note(f"configured {configured.revision}")
+
+    def still(self, node_id: str, still: wm.Still) -> None:
+        self._note("still")
+
     def missed(self, items: int) -> None:
         self._note(f"missed {items}")
 

@@ -15,7 +15,7 @@ import numpy as np
 import structlog
 
 from ruid_core.identity import UniqueEstimate
-from ruid_core.wire.messages import Health, Hello, Live
+from ruid_core.wire.messages import Configured, Health, Hello, Live, Still
 from ruid_hub.hand import OperatorHand
 from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.live.notifier import ChangeNotifier
@@ -81,6 +81,14 @@ class HubService:
         self._metrics.messages.labels("health").inc()
         self._site.health(node_id, health, at_s)
         self._notifier.changed()
+
+    def configured(self, node_id: str, configured: Configured) -> None:
+        """What became of a configuration."""
+        self._metrics.messages.labels("configured").inc()
+
+    def still(self, node_id: str, still: Still) -> None:
+        """A picture that was asked for."""
+        self._metrics.messages.labels("still").inc()
 
     def missed(self, items: int) -> None:
         """Durable items never came, and the node did not say why."""

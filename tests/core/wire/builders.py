@@ -58,10 +58,48 @@ def live(**changes: Any) -> wm.Live:
     return msgspec.structs.replace(wm.Live("cam0", NOW_S, NOW_S, (track,)), **changes)
 
 
-def health(**changes: Any) -> wm.Health:
-    """A healthy node."""
-    camera = wm.CameraHealth(
+def crossing(**changes: Any) -> wm.Crossing:
+    """Somebody goes in."""
+    return msgspec.structs.replace(wm.Crossing("cam0", "door", 7, 1, NOW_S - 1), **changes)
+
+
+def stay(**changes: Any) -> wm.ZoneStay:
+    """Somebody was in a zone for four seconds."""
+    return msgspec.structs.replace(wm.ZoneStay("cam0", "z1", 7, 0, NOW_S - 5, NOW_S - 1, True), **changes)
+
+
+def still(**changes: Any) -> wm.Still:
+    """A picture of the camera."""
+    return msgspec.structs.replace(wm.Still("cam0", NOW_S, b"\xff\xd8\xff\xd9"), **changes)
+
+
+def camera_config(**changes: Any) -> wm.CameraConfig:
+    """Every setting of a camera."""
+    triangle = ((0.1, 0.1), (0.9, 0.1), (0.5, 0.9))
+    plain = wm.CameraConfig(
+        camera_id="cam0",
+        name="Front door",
+        frame_rate_fps=8.0,
+        detection_confidence=0.4,
+        thumbnails="blurred",
+        masks_rel=(((0.0, 0.0), (0.2, 0.0), (0.0, 0.2)),),
+        zones=(wm.Zone("z1", "Counter", triangle),),
+        lines=(wm.Line("door", "Door", (0.2, 0.8), (0.8, 0.8)),),
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def camera_health(**changes: Any) -> wm.CameraHealth:
+    """A healthy camera."""
+    plain = wm.CameraHealth(
         "cam0", True, 10.0, NOW_S, 100, 50, 5, {"inference_busy": 2}, (wm.StageTime("detect", 9.0, 12.0),)
     )
-    plain = wm.Health(NOW_S, 60.0, (camera,), 3, 4096, {"frames": 1}, {"uplink_connections": 1}, 55.0, 180.0, 61.5)
+    return msgspec.structs.replace(plain, **changes)
+
+
+def health(**changes: Any) -> wm.Health:
+    """A healthy node."""
+    plain = wm.Health(
+        NOW_S, 60.0, (camera_health(),), 3, 4096, {"frames": 1}, {"uplink_connections": 1}, 55.0, 180.0, 61.5
+    )
     return msgspec.structs.replace(plain, **changes)

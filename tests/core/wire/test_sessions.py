@@ -2,13 +2,14 @@
 
 import pytest
 
-from core.wire.builders import NOW_S, health, hello, live, tracklet
+from core.wire.builders import NOW_S, camera_config, crossing, health, hello, live, stay, still, tracklet
 from ruid_core.wire import messages as wm
 from ruid_core.wire.clock import ClockEstimator
-from ruid_core.wire.codec import decode_hub_message, encode
+from ruid_core.wire.codec import decode_hub_message, decode_node_message, encode
 from ruid_core.wire.errors import NewerProtocol, OutOfTurn, PeerError, SessionClosed, Undecodable
 from ruid_core.wire.ingest import (
     MAX_REFUSALS,
+    ConfiguredArrived,
     HealthArrived,
     IngestSession,
     IngestState,
@@ -18,12 +19,15 @@ from ruid_core.wire.ingest import (
     NodeArrived,
     NodeLeft,
     OffsetKnown,
+    StillArrived,
 )
 from ruid_core.wire.uplink import (
     Acked,
+    ConfigureArrived,
     HubLeft,
     ItemKey,
     RefusedByHub,
+    StillAsked,
     UplinkSession,
     UplinkState,
     Welcomed,
@@ -157,7 +161,7 @@ def test_a_refusal_that_is_not_fatal_changes_nothing() -> None:
 def test_a_newer_node_is_refused_with_both_versions() -> None:
     ingest = IngestSession()
     event = say(ingest, hello(protocol_major=2, protocol_minor=7))
-    text = "the node speaks protocol 2.7, this hub speaks 1.0: update the older of the two"
+    text = "the node speaks protocol 2.7, this hub speaks 1.1: update the older of the two"
     assert event == MessageRefused("protocol_version", text, True)
     assert ingest.state is IngestState.CLOSED
     uplink = UplinkSession(hello(protocol_major=2))
@@ -267,3 +271,65 @@ def test_an_acknowledgement_before_the_welcome_says_nothing() -> None:
 def test_errors_say_what_is_wrong() -> None:
     assert issubclass(NewerProtocol, PeerError)
     assert str(OutOfTurn("Live", "waiting for hello")) == "'Live' is not allowed while the session is waiting for hello"
+
+
+def test_the_hub_sets_cameras_and_hears_what_became_of_it() -> None:
+    uplink, ingest = running_pair()
+    configure = wm.Configure(12, (camera_config(),))
+    assert ingest.ask(configure)
+    (asked,) = ingest.take_outgoing()
+    assert uplink.receive(asked, now_s=NOW_S) == ConfigureArrived(configure)
+    assert uplink.send(wm.Configured(12, True))
+    (answer,) = uplink.take_outgoing()
+    assert ingest.receive(answer, now_s=NOW_S) == ConfiguredArrived(wm.Configured(12, True))
+
+
+def test_the_hub_asks_for_a_still_and_gets_it() -> None:
+    uplink, ingest = running_pair()
+    assert ingest.ask(wm.StillWanted("cam0"))
+    (asked,) = ingest.take_outgoing()
+    assert uplink.receive(asked, now_s=NOW_S) == StillAsked("cam0")
+    assert uplink.send(still())
+    (answer,) = uplink.take_outgoing()
+    assert ingest.receive(answer, now_s=NOW_S) == StillArrived(still())
+
+
+def test_an_older_node_is_not_asked_what_it_cannot_understand() -> None:
+    ingest = IngestSession()
+    assert not ingest.ask(wm.StillWanted("cam0"))
+    say(ingest, hello(protocol_minor=0))
+    ingest.welcome(hub_id="hub1", resume_after=RESUME, now_s=NOW_S)
+    ingest.take_outgoing()
+    assert not ingest.ask(wm.StillWanted("cam0"))
+    assert ingest.take_outgoing() == []
+
+
+def test_an_older_hub_hears_of_crossings_and_stays_as_losses_in_their_place() -> None:
+    uplink = UplinkSession(hello())
+    uplink.take_outgoing()
+    uplink.receive(encode(wm.Welcome(1, 0, "hub1", 3, 40, NOW_S)), now_s=NOW_S)
+    assert not uplink.send(still())
+    for seq, content in enumerate((crossing(), stay(), tracklet()), start=41):
+        uplink.send_item(item(seq, content))
+    sent = [decode_node_message(frame) for frame in uplink.take_outgoing()]
+    assert sent == [
+        item(41, wm.Dropped("hub_too_old", 41, 41, 1)),
+        item(42, wm.Dropped("hub_too_old", 42, 42, 1)),
+        item(43),
+    ]
+
+
+def test_a_hub_of_today_gets_crossings_and_stays() -> None:
+    uplink = UplinkSession(hello())
+    uplink.take_outgoing()
+    uplink.receive(encode(wm.Welcome(1, 1, "hub1", 3, 40, NOW_S)), now_s=NOW_S)
+    uplink.send_item(item(41, crossing()))
+    assert [decode_node_message(frame) for frame in uplink.take_outgoing()] == [item(41, crossing())]
+
+
+def test_the_hub_says_how_fast_to_replay() -> None:
+    uplink, ingest = UplinkSession(hello()), IngestSession()
+    ingest.receive(uplink.take_outgoing()[0], now_s=NOW_S)
+    ingest.welcome(hub_id="hub1", resume_after=RESUME, now_s=NOW_S, items_per_s=50.0)
+    (welcome,) = ingest.take_outgoing()
+    assert uplink.receive(welcome, now_s=NOW_S) == Welcomed("hub1", RESUME, 50.0)

@@ -5,10 +5,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from core.wire.builders import CAMERA, NOW_S, health, hello, live, tracklet
+from core.wire.builders import CAMERA, NOW_S, camera_health, crossing, health, hello, live, stay, still, tracklet
 from ruid_core.wire import messages as wm
 from ruid_core.wire.errors import InvalidContent
-from ruid_core.wire.validation import check_content, check_health, check_hello, check_live
+from ruid_core.wire.validation import (
+    check_configured,
+    check_content,
+    check_health,
+    check_hello,
+    check_live,
+    check_still,
+)
 from strategies import boxes_rel
 
 NAN = float("nan")
@@ -27,7 +34,13 @@ def test_what_is_true_is_accepted() -> None:
     check_content(tracklet(embeddings=b"", qualities=(), final=True), hello(), now_s=NOW_S)
     check_content(wm.CoverageGap("cam0", NOW_S - 5, NOW_S, "camera lost"), hello(), now_s=NOW_S)
     check_content(wm.Dropped("spool_full", 1, 9, 9), hello(), now_s=NOW_S)
+    check_content(crossing(), hello(), now_s=NOW_S)
+    check_content(stay(), hello(), now_s=NOW_S)
     check_live(live(), hello())
+    check_live(live(tracks=(wm.LiveTrack(7, (0, 0, 1, 1), 0.9, NOW_S, ("z1",)),)), hello())
+    check_configured(wm.Configured(3, False, "zones", "too many"))
+    check_still(still(), hello())
+    check_still(still(jpeg=b"", captured_at_s=0.0, reason="the camera is away"), hello())
     check_health(health(), hello())
 
 
@@ -78,7 +91,22 @@ def test_a_tracklet_that_cannot_be(changes: dict[str, Any], code: str) -> None:
         (wm.CoverageGap("cam9", NOW_S - 5, NOW_S, ""), "unknown_camera"),
         (wm.CoverageGap("cam0", NOW_S, NOW_S - 5, ""), "time_reversed"),
         (wm.CoverageGap("cam0", NOW_S, NOW_S + 7200, ""), "time_in_future"),
+        (wm.CoverageGap("cam0", NOW_S - 5, NOW_S, "x" * 501), "reason_length"),
         (wm.Dropped("spool_full", 9, 1, 9), "dropped_range"),
+        (wm.Dropped("spool_full", 1, 9, -9), "dropped_items"),
+        (wm.Dropped("x" * 501, 1, 9, 9), "reason_length"),
+        (crossing(camera_id="cam9"), "unknown_camera"),
+        (crossing(line_id=""), "name_length"),
+        (crossing(track_id=-1), "track_id"),
+        (crossing(direction=0), "direction"),
+        (crossing(at_s=NAN), "time_too_early"),
+        (crossing(at_s=NOW_S + 7200), "time_in_future"),
+        (stay(camera_id="cam9"), "unknown_camera"),
+        (stay(zone_id="a\nb"), "name_characters"),
+        (stay(track_id=2**63), "track_id"),
+        (stay(stay=-1), "stay"),
+        (stay(left_at_s=NOW_S - 9), "time_reversed"),
+        (stay(left_at_s=NOW_S + 7200), "time_in_future"),
     ],
 )
 def test_another_content_that_cannot_be(content: wm.Content, code: str) -> None:
@@ -93,10 +121,39 @@ def test_another_content_that_cannot_be(content: wm.Content, code: str) -> None:
         ({"tracks": live().tracks * 501}, "track_count"),
         ({"tracks": (wm.LiveTrack(1, (0, 0, 1, 1), 2.0, NOW_S),)}, "confidence"),
         ({"tracks": (wm.LiveTrack(1, (0, 1, 1, 0), 0.5, NOW_S),)}, "box"),
+        ({"tracks": (wm.LiveTrack(1, (0, 0, 1, 1), 0.5, NOW_S, ("z",) * 33),)}, "zone_count"),
+        ({"tracks": (wm.LiveTrack(1, (0, 0, 1, 1), 0.5, NOW_S, ("",)),)}, "name_length"),
     ],
 )
 def test_a_live_state_that_cannot_be(changes: dict[str, Any], code: str) -> None:
     assert refusal(check_live, live(**changes), hello()) == code
+
+
+@pytest.mark.parametrize(
+    ("configured", "code"),
+    [
+        (wm.Configured(-1, True), "revision"),
+        (wm.Configured(1, False, "x" * 501, ""), "reason_length"),
+        (wm.Configured(1, False, "zones", "x" * 501), "reason_length"),
+    ],
+)
+def test_an_answer_to_a_configuration_that_cannot_be(configured: wm.Configured, code: str) -> None:
+    assert refusal(check_configured, configured) == code
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"camera_id": "cam9"}, "unknown_camera"),
+        ({"jpeg": b"\xff\xd8" + b"x" * 230_000}, "still_size"),
+        ({"jpeg": b"GIF89a"}, "still_format"),
+        ({"jpeg": b""}, "still_empty"),
+        ({"reason": "x" * 501}, "reason_length"),
+        ({"captured_at_s": 1.0}, "time_too_early"),
+    ],
+)
+def test_a_still_that_cannot_be(changes: dict[str, Any], code: str) -> None:
+    assert refusal(check_still, still(**changes), hello()) == code
 
 
 @pytest.mark.parametrize(
@@ -105,7 +162,9 @@ def test_a_live_state_that_cannot_be(changes: dict[str, Any], code: str) -> None
         ({"cpu_percent": NAN}, "not_finite"),
         ({"counters": {str(n): n for n in range(201)}}, "counters"),
         ({"cameras": (wm.CameraHealth("cam9", True, 1, 1, 1, 1, 1, {}, ()),)}, "unknown_camera"),
-        ({"cameras": (wm.CameraHealth("cam0", True, 1, 1, 1, 1, 1, {str(n): n for n in range(201)}, ()),)}, "counters"),
+        ({"cameras": (camera_health(drops={str(n): n for n in range(201)}),)}, "counters"),
+        ({"cameras": (camera_health(senses=("dark",) * 201),)}, "counters"),
+        ({"cameras": (camera_health(steps=("slower",) * 201),)}, "counters"),
     ],
 )
 def test_a_health_message_that_cannot_be(changes: dict[str, Any], code: str) -> None:

@@ -4,6 +4,7 @@ WireError
 ├── PeerError            the other side's fault: its bytes or its order of messages
 │   ├── Undecodable      not one of our messages
 │   ├── InvalidContent   a message whose values cannot be true (`code` names which)
+│   │   └── InvalidConfiguration   settings of a camera that cannot be applied (`field` names which)
 │   ├── OutOfTurn        a message that the state of the conversation does not allow
 │   └── NewerProtocol    a major version that this side does not speak
 └── SessionClosed        our fault: the session was used after its end
@@ -43,6 +44,15 @@ class InvalidContent(PeerError):
 
     def __str__(self) -> str:
         return self.text
+
+
+class InvalidConfiguration(InvalidContent):
+    """Settings of a camera that make no sense: which field, and why."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__("configuration", f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from ruid_core.wire.messages import (
     Ack,
     ClockProbe,
     ClockReply,
+    Configure,
+    Configured,
     Content,
     Dropped,
     Goodbye,
@@ -27,10 +29,19 @@ from ruid_core.wire.messages import (
     Live,
     NodeMessage,
     Refused,
+    Still,
+    StillWanted,
     Welcome,
 )
 from ruid_core.wire.uplink import ItemKey
-from ruid_core.wire.validation import check_content, check_health, check_hello, check_live
+from ruid_core.wire.validation import (
+    check_configured,
+    check_content,
+    check_health,
+    check_hello,
+    check_live,
+    check_still,
+)
 
 MAX_REFUSALS = 20
 """So many refused messages on one connection are abuse, not an accident."""
@@ -76,6 +87,20 @@ class HealthArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfiguredArrived:
+    """What became of a configuration that the hub sent."""
+
+    configured: Configured
+
+
+@dataclass(frozen=True, slots=True)
+class StillArrived:
+    """The picture that the hub asked for, or the reason why there is none."""
+
+    still: Still
+
+
+@dataclass(frozen=True, slots=True)
 class OffsetKnown:
     """The node's own estimate of the clocks' offset (add to node time) and its error."""
 
@@ -100,7 +125,17 @@ class MessageRefused:
     fatal: bool
 
 
-IngestEvent = NodeArrived | ItemArrived | LiveArrived | HealthArrived | OffsetKnown | NodeLeft | MessageRefused
+IngestEvent = (
+    NodeArrived
+    | ItemArrived
+    | LiveArrived
+    | HealthArrived
+    | ConfiguredArrived
+    | StillArrived
+    | OffsetKnown
+    | NodeLeft
+    | MessageRefused
+)
 
 
 class IngestSession:
@@ -130,13 +165,21 @@ class IngestSession:
         outgoing, self._outgoing = self._outgoing, []
         return outgoing
 
-    def welcome(self, *, hub_id: str, resume_after: ItemKey, now_s: float) -> None:
-        """Accept the node; it will send what follows `resume_after`."""
+    def welcome(self, *, hub_id: str, resume_after: ItemKey, now_s: float, items_per_s: float | None = None) -> None:
+        """Accept the node; it will send what follows `resume_after`, no more than `items_per_s` of it."""
         if self.state is not IngestState.INTRODUCED:
             raise SessionClosed("only a node that has introduced itself can be welcomed")
         self.state = IngestState.RUNNING
         self._last_key = resume_after
-        self._outgoing.append(encode(Welcome(PROTOCOL_MAJOR, PROTOCOL_MINOR, hub_id, *resume_after, now_s)))
+        welcome = Welcome(PROTOCOL_MAJOR, PROTOCOL_MINOR, hub_id, *resume_after, now_s, items_per_s)
+        self._outgoing.append(encode(welcome))
+
+    def ask(self, message: Configure | StillWanted) -> bool:
+        """Send a configuration or ask for a still; False where the node cannot understand it or is not there."""
+        if self.state is not IngestState.RUNNING or self.hello.protocol_minor < 1:
+            return False
+        self._outgoing.append(encode(message))
+        return True
 
     def acknowledge(self, key: ItemKey) -> None:
         """Tell the node that everything up to `key` is committed."""
@@ -193,19 +236,31 @@ class IngestSession:
         match message:
             case Item():
                 return self._item(message, now_s=now_s)
+            case ClockProbe():
+                return self._clock(message, now_s=now_s)
+            case Goodbye():
+                self.state = IngestState.CLOSED
+                return NodeLeft(message.reason, message.finished)
+            case Hello():
+                raise OutOfTurn("Hello", self.state.value)
+            case _:
+                return self._reported(message)
+
+    def _reported(self, message: Live | Health | Configured | Still) -> IngestEvent:
+        """What is checked and handed on, and may be lost."""
+        match message:
             case Live():
                 check_live(message, self.hello)
                 return LiveArrived(message)
             case Health():
                 check_health(message, self.hello)
                 return HealthArrived(message)
-            case ClockProbe():
-                return self._clock(message, now_s=now_s)
-            case Goodbye():
-                self.state = IngestState.CLOSED
-                return NodeLeft(message.reason, message.finished)
-            case _:  # a second hello
-                raise OutOfTurn("Hello", self.state.value)
+            case Configured():
+                check_configured(message)
+                return ConfiguredArrived(message)
+            case _:  # a still
+                check_still(message, self.hello)
+                return StillArrived(message)
 
     def _item(self, item: Item, *, now_s: float) -> ItemArrived:
         key = ItemKey(item.boot_epoch, item.seq)

@@ -18,6 +18,10 @@ from ruid_core.wire.messages import (
     Ack,
     ClockProbe,
     ClockReply,
+    Configure,
+    Configured,
+    Crossing,
+    Dropped,
     Goodbye,
     Health,
     Hello,
@@ -25,7 +29,10 @@ from ruid_core.wire.messages import (
     Item,
     Live,
     Refused,
+    Still,
+    StillWanted,
     Welcome,
+    ZoneStay,
 )
 
 
@@ -50,6 +57,7 @@ class Welcomed:
 
     hub_id: str
     resume_after: ItemKey
+    items_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,21 @@ class HubLeft:
     reason: str
 
 
-UplinkEvent = Welcomed | Acked | RefusedByHub | HubLeft
+@dataclass(frozen=True, slots=True)
+class ConfigureArrived:
+    """The hub sets the cameras: apply it and answer with `Configured`, whatever became of it."""
+
+    configure: Configure
+
+
+@dataclass(frozen=True, slots=True)
+class StillAsked:
+    """The hub wants one picture of a camera: answer with a `Still`."""
+
+    camera_id: str
+
+
+UplinkEvent = Welcomed | Acked | RefusedByHub | HubLeft | ConfigureArrived | StillAsked
 
 
 class UplinkSession:
@@ -88,6 +110,7 @@ class UplinkSession:
     def __init__(self, hello: Hello, *, window: int = 64) -> None:
         self.state = UplinkState.GREETING
         self.clock = ClockEstimator()
+        self.hub_minor = 0
         self._window = window
         self._in_flight: deque[ItemKey] = deque()
         self._outgoing: list[bytes] = [encode(hello)]
@@ -107,11 +130,12 @@ class UplinkSession:
         if self.room <= 0:
             raise SessionClosed("no item may be sent now")
         self._in_flight.append(ItemKey(item.boot_epoch, item.seq))
-        self._outgoing.append(encode(item))
+        self._outgoing.append(encode(self._understandable(item)))
 
-    def send(self, message: Live | Health) -> bool:
-        """Queue what may be lost; return False, having queued nothing, where the session is not running."""
-        if self.state is not UplinkState.RUNNING:
+    def send(self, message: Live | Health | Configured | Still) -> bool:
+        """Queue what may be lost; return False, having queued nothing, where the hub cannot take it."""
+        unknown = self.hub_minor < 1 and isinstance(message, Configured | Still)
+        if self.state is not UplinkState.RUNNING or unknown:
             return False
         self._outgoing.append(encode(message))
         return True
@@ -145,7 +169,9 @@ class UplinkSession:
         match message:
             case Welcome():
                 self.state = UplinkState.RUNNING
-                return Welcomed(message.hub_id, ItemKey(message.resume_boot_epoch, message.resume_seq))
+                self.hub_minor = message.protocol_minor
+                resume_after = ItemKey(message.resume_boot_epoch, message.resume_seq)
+                return Welcomed(message.hub_id, resume_after, message.items_per_s)
             case Refused() | Goodbye():
                 return self._ended(message)
             case _:
@@ -158,10 +184,20 @@ class UplinkSession:
             case ClockReply():
                 self.clock.learn(sent_at_s=message.sent_at_s, hub_at_s=message.hub_at_s, returned_at_s=now_s)
                 return None
+            case Configure():
+                return ConfigureArrived(message)
+            case StillWanted():
+                return StillAsked(message.camera_id)
             case Refused() | Goodbye():
                 return self._ended(message)
             case _:
                 raise OutOfTurn(type(message).__name__, self.state.value)
+
+    def _understandable(self, item: Item) -> Item:
+        """A hub of minor version 0 knows no crossings and stays: it hears that they were lost, in their place."""
+        if self.hub_minor < 1 and isinstance(item.content, Crossing | ZoneStay):
+            return Item(item.boot_epoch, item.seq, Dropped("hub_too_old", item.seq, item.seq, 1))
+        return item
 
     def _acknowledged(self, through: ItemKey) -> Acked:
         while self._in_flight and self._in_flight[0] <= through:

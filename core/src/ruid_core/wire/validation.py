@@ -4,7 +4,19 @@ import math
 from collections.abc import Iterable
 
 from ruid_core.wire.errors import InvalidContent
-from ruid_core.wire.messages import Content, CoverageGap, Health, Hello, Live, Tracklet
+from ruid_core.wire.messages import (
+    Configured,
+    Content,
+    CoverageGap,
+    Crossing,
+    Dropped,
+    Health,
+    Hello,
+    Live,
+    Still,
+    Tracklet,
+    ZoneStay,
+)
 
 MAX_NAME_CHARS = 100
 MAX_CAMERAS_PER_NODE = 16
@@ -13,9 +25,13 @@ MAX_PROTOTYPES = 16
 MAX_THUMBNAIL_BYTES = 32 * 1024
 MAX_EMBEDDING_DIM = 2048
 MAX_COUNTERS = 200
+MAX_ZONES_PER_CAMERA = 32
+MAX_STILL_BYTES = 224 * 1024
+MAX_REASON_CHARS = 500
 _EARLIEST_S = 1_577_836_800.0  # 2020-01-01: no node is older than this software
 _BOX_SLACK = 0.05  # a box may reach a little over the picture's edge
 _UINT63 = 2**63
+_JPEG = b"\xff\xd8"
 
 
 def check_hello(hello: Hello) -> None:
@@ -34,17 +50,24 @@ def check_content(content: Content, hello: Hello, *, now_s: float, future_s: flo
 
     `now_s` is the hub's time; what claims to be more than `future_s` ahead of it is refused.
     """
+    if isinstance(content, Dropped):
+        _check_dropped(content)
+        return
+    _check_camera(content.camera_id, hello)
     match content:
         case Tracklet():
             _check_tracklet(content, hello)
             latest_s = content.ended_at_s
         case CoverageGap():
-            _check_camera(content.camera_id, hello)
             _check_span(content.from_s, content.to_s)
+            _check_reason(content.reason)
             latest_s = content.to_s
-        case _:  # a Dropped record
-            _require(content.first_seq <= content.last_seq, "dropped_range", "the dropped range is reversed")
-            latest_s = now_s
+        case Crossing():
+            _check_crossing(content)
+            latest_s = content.at_s
+        case _:  # a stay
+            _check_stay(content)
+            latest_s = content.left_at_s
     _require(latest_s <= now_s + future_s, "time_in_future", "the time stamp is more than an hour ahead of the hub")
 
 
@@ -56,22 +79,67 @@ def check_live(live: Live, hello: Hello) -> None:
     for track in live.tracks:
         _check_box(track.box_rel)
         _check_fraction(track.confidence, "confidence")
+        _require(len(track.zones) <= MAX_ZONES_PER_CAMERA, "zone_count", "somebody is in too many zones")
+        for zone_id in track.zones:
+            _check_name(zone_id)
+
+
+def check_configured(configured: Configured) -> None:
+    """Raise `InvalidContent` where an answer to a configuration cannot be true."""
+    _require(0 <= configured.revision < _UINT63, "revision", "the revision is out of range")
+    _check_reason(configured.field)
+    _check_reason(configured.reason)
+
+
+def check_still(still: Still, hello: Hello) -> None:
+    """Raise `InvalidContent` where a still cannot be one; without a picture it must say why."""
+    _check_camera(still.camera_id, hello)
+    _require(len(still.jpeg) <= MAX_STILL_BYTES, "still_size", "the still is too large")
+    _require(still.jpeg.startswith(_JPEG) or not still.jpeg, "still_format", "the still is no JPEG picture")
+    _require(bool(still.jpeg or still.reason), "still_empty", "neither a picture nor a reason why there is none")
+    _check_reason(still.reason)
+    if still.jpeg:
+        _check_times((still.captured_at_s,))
 
 
 def check_health(health: Health, hello: Hello) -> None:
     """Raise `InvalidContent` where a health message cannot be true."""
     for camera in health.cameras:
         _check_camera(camera.camera_id, hello)
-        _require(len(camera.drops) <= MAX_COUNTERS and len(camera.stages) <= MAX_COUNTERS, "counters", "too many names")
+        named = (camera.drops, camera.stages, camera.senses, camera.steps)
+        _require(all(len(names) <= MAX_COUNTERS for names in named), "counters", "too many names")
     few = len(health.counters) <= MAX_COUNTERS and len(health.queues) <= MAX_COUNTERS
     _require(few, "counters", "too many named counters")
     numbers = (health.cpu_percent, health.memory_mb, *(camera.fps for camera in health.cameras))
     _require(all(map(math.isfinite, numbers)), "not_finite", "a health figure is not a number")
 
 
+def _check_dropped(dropped: Dropped) -> None:
+    _require(0 <= dropped.first_seq <= dropped.last_seq < _UINT63, "dropped_range", "the dropped range is reversed")
+    _require(0 <= dropped.items < _UINT63, "dropped_items", "the number of dropped items is out of range")
+    _check_reason(dropped.reason)
+
+
+def _check_crossing(crossing: Crossing) -> None:
+    _check_name(crossing.line_id)
+    _check_track_id(crossing.track_id)
+    _require(crossing.direction in {1, -1}, "direction", "a crossing goes in (1) or out (-1)")
+    _check_times((crossing.at_s,))
+
+
+def _check_stay(stay: ZoneStay) -> None:
+    _check_name(stay.zone_id)
+    _check_track_id(stay.track_id)
+    _require(0 <= stay.stay < _UINT63, "stay", "the number of the stay is out of range")
+    _check_span(stay.entered_at_s, stay.left_at_s)
+
+
+def _check_track_id(track_id: int) -> None:
+    _require(0 <= track_id < _UINT63, "track_id", "the track number is out of range")
+
+
 def _check_tracklet(tracklet: Tracklet, hello: Hello) -> None:
-    _check_camera(tracklet.camera_id, hello)
-    _require(0 <= tracklet.track_id < _UINT63, "track_id", "the track number is out of range")
+    _check_track_id(tracklet.track_id)
     _require(0 <= tracklet.part < _UINT63 and tracklet.frames >= 0, "part", "a count is negative")
     _check_span(tracklet.started_at_s, tracklet.ended_at_s)
     _check_times((tracklet.grabbed_at_s,))
@@ -97,6 +165,10 @@ def _check_camera(camera_id: str, hello: Hello) -> None:
 def _check_name(text: str) -> None:
     _require(0 < len(text) <= MAX_NAME_CHARS, "name_length", "a name is empty or longer than 100 characters")
     _require(text.isprintable(), "name_characters", "a name holds characters that cannot be printed")
+
+
+def _check_reason(text: str) -> None:
+    _require(len(text) <= MAX_REASON_CHARS, "reason_length", "a reason is longer than 500 characters")
 
 
 def _check_span(from_s: float, to_s: float) -> None:

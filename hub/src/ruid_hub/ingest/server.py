@@ -16,6 +16,7 @@ from websockets.typing import Subprotocol
 
 from ruid_core.wire.codec import MAX_FRAME_BYTES
 from ruid_core.wire.ingest import (
+    ConfiguredArrived,
     HealthArrived,
     IngestEvent,
     IngestSession,
@@ -25,8 +26,9 @@ from ruid_core.wire.ingest import (
     NodeArrived,
     NodeLeft,
     OffsetKnown,
+    StillArrived,
 )
-from ruid_core.wire.messages import SUBPROTOCOL, Health, Hello, Live
+from ruid_core.wire.messages import SUBPROTOCOL, Configured, Health, Hello, Live, Still
 from ruid_core.wire.uplink import ItemKey
 from ruid_hub.errors import PortInUse
 from ruid_hub.ingest.group_commit import GroupCommit
@@ -55,6 +57,14 @@ class NodeEvents(Protocol):
 
     def health(self, node_id: str, health: Health, at_s: float) -> None:
         """How a node does."""
+        ...
+
+    def configured(self, node_id: str, configured: Configured) -> None:
+        """What became of a configuration."""
+        ...
+
+    def still(self, node_id: str, still: Still) -> None:
+        """A picture that was asked for."""
         ...
 
     def missed(self, items: int) -> None:
@@ -199,6 +209,10 @@ class IngestServer:
                 self._events.live(connection.session.hello.node_id, live, now_s)
             case HealthArrived(health):
                 self._events.health(connection.session.hello.node_id, health, now_s)
+            case ConfiguredArrived(configured):
+                self._events.configured(connection.session.hello.node_id, configured)
+            case StillArrived(still):
+                self._events.still(connection.session.hello.node_id, still)
             case OffsetKnown(offset_s, error_s):
                 # An offset that may be nothing but delay is not one: it would only jitter the times.
                 connection.offset_s = offset_s if abs(offset_s) > error_s else 0.0
