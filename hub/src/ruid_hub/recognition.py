@@ -22,13 +22,13 @@ from ruid_core.identity import (
     UnknownTrack,
 )
 from ruid_core.wire.errors import InvalidContent
-from ruid_core.wire.messages import Content, CoverageGap, Dropped, Tracklet
+from ruid_core.wire.messages import Content, CoverageGap, Crossing, Dropped, Tracklet, ZoneStay
 from ruid_core.wire.uplink import ItemKey
 from ruid_core.wire.vectors import unpack_embeddings
 from ruid_hub import observations
 from ruid_hub.observations import Assignment, Observation, TrackKey
 from ruid_hub.store import Store, StoreWriteError
-from ruid_hub.store.rows import Committed, DroppedRow, GapRow, ObservationRow
+from ruid_hub.store.rows import Committed, CrossingRow, DroppedRow, GapRow, ObservationRow, StayRow
 
 _RETRY_S = 1.0
 
@@ -162,6 +162,10 @@ class Recogniser:
             case Dropped() as dropped:
                 self.refusals[dropped.reason] += dropped.items
                 return _dropped_row(item, dropped)
+            case Crossing() as crossing:
+                return _crossing_row(item, crossing)
+            case ZoneStay() as stay:
+                return _stay_row(item, stay)
 
     def _observed(
         self, item: ReceivedItem, tracklet: Tracklet, revisions: list[tuple[TrackKey, str]]
@@ -244,6 +248,25 @@ def _dropped_row(item: ReceivedItem, dropped: Dropped) -> DroppedRow:
         last_seq=dropped.last_seq,
         items=dropped.items,
         received_at_s=item.received_at_s,
+    )
+
+
+def _crossing_row(item: ReceivedItem, crossing: Crossing) -> CrossingRow:
+    track = TrackKey(f"{item.node_id}/{crossing.camera_id}", item.key.boot_epoch, crossing.track_id)
+    at_s = crossing.at_s + item.offset_s
+    return CrossingRow(item.node_id, *item.key, track, crossing.line_id, crossing.direction, at_s)
+
+
+def _stay_row(item: ReceivedItem, stay: ZoneStay) -> StayRow:
+    return StayRow(
+        item.node_id,
+        *item.key,
+        track=TrackKey(f"{item.node_id}/{stay.camera_id}", item.key.boot_epoch, stay.track_id),
+        zone_id=stay.zone_id,
+        stay=stay.stay,
+        entered_at_s=stay.entered_at_s + item.offset_s,
+        left_at_s=stay.left_at_s + item.offset_s,
+        final=stay.final,
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ruid_hub.observations import Assignment, CoverageGap, Observation
+from ruid_hub.observations import Assignment, CoverageGap, Observation, TrackKey
 
 DAY_S = 86_400.0
 
@@ -39,7 +39,35 @@ class DroppedRow:
     received_at_s: float
 
 
-Committed = ObservationRow | GapRow | DroppedRow
+@dataclass(frozen=True, slots=True)
+class CrossingRow:
+    """A track crossed a line, in (1) or out (-1)."""
+
+    node_id: str
+    boot_epoch: int
+    seq: int
+    track: TrackKey
+    line_id: str
+    direction: int
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StayRow:
+    """A track was in a zone; while `final` is False it still is, and a later row replaces this one."""
+
+    node_id: str
+    boot_epoch: int
+    seq: int
+    track: TrackKey
+    zone_id: str
+    stay: int
+    entered_at_s: float
+    left_at_s: float
+    final: bool
+
+
+Committed = ObservationRow | GapRow | DroppedRow | CrossingRow | StayRow
 Revision = tuple[str, str]
 """(track key as text, identity_id): every observation of that track belongs to that identity from now on."""
 

@@ -1,48 +1,29 @@
-"""The statements that run for every item, built once: building one costs more than running it."""
+"""The statements that run for every item, built once a dialect: building one costs more than running it."""
 
-from sqlalchemy import Insert, Table, bindparam, func, insert, select, tuple_, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from functools import cache
 
+from sqlalchemy import Connection, Executable, Table, bindparam, func, insert, or_, select, tuple_, update
+
+from ruid_hub.store.dialects import greater, insert_for, lesser
 from ruid_hub.store.tables import (
+    appearances,
+    boots,
     cameras,
+    crossings,
     drops,
     embeddings,
     gaps,
     identities,
     nodes,
     observations,
+    stays,
     thumbnails,
 )
 
-
-def _once(table: Table) -> Insert:
-    """Insert unless a unique index already holds it; gives the new row's key, or nothing."""
-    [primary_key] = table.primary_key.columns
-    return upsert(table).on_conflict_do_nothing().returning(primary_key)
-
-
-INSERT_OBSERVATION = _once(observations)
-INSERT_GAP = _once(gaps)
-INSERT_DROP = _once(drops)
 INSERT_EMBEDDINGS = insert(embeddings)
 INSERT_THUMBNAIL = insert(thumbnails)
-
-INSERT_NODE = upsert(nodes).on_conflict_do_nothing()
 NODE_KEY = select(nodes.c.node_key).where(nodes.c.node_id == bindparam("node_id"))
-INSERT_CAMERA = upsert(cameras).on_conflict_do_nothing()
 CAMERA_KEY = select(cameras.c.camera_key).where(cameras.c.camera == bindparam("camera"))
-
-_named = upsert(cameras)
-NAME_CAMERA = _named.on_conflict_do_update(index_elements=["camera"], set_={"name": _named.excluded.name})
-
-_seen = upsert(identities)
-SEE_IDENTITY = _seen.on_conflict_do_update(
-    index_elements=["identity_id"],
-    set_={
-        "first_seen_s": func.min(identities.c.first_seen_s, _seen.excluded.first_seen_s),
-        "last_seen_s": func.max(identities.c.last_seen_s, _seen.excluded.last_seen_s),
-    },
-).returning(identities.c.identity_key)
 
 ASSIGN = (
     update(observations)
@@ -63,3 +44,85 @@ MOVE_RESUME_POINT = (
     )
     .values(resume_boot_epoch=bindparam("boot_epoch"), resume_seq=bindparam("seq"))
 )
+
+
+class Upserts:
+    """The statements that the databases say differently. A duplicate gives no row back."""
+
+    def __init__(self, dialect: str) -> None:
+        self._dialect = dialect
+        self.node = insert_for(dialect, nodes).on_conflict_do_nothing()
+        self.camera = insert_for(dialect, cameras).on_conflict_do_nothing()
+        self.observation = self._once(observations)
+        self.gap = self._once(gaps)
+        self.drop = self._once(drops)
+        self.crossing = self._once(crossings)
+        self.camera_name = self._camera_name()
+        self.identity = self._identity()
+        self.stay = self._stay()
+        self.appearance = self._appearance()
+        self.boot = self._boot()
+
+    def _once(self, table: Table) -> Executable:
+        """Insert unless a unique index already holds it; gives the new row's key, or nothing."""
+        [primary_key] = table.primary_key.columns
+        return insert_for(self._dialect, table).on_conflict_do_nothing().returning(primary_key)
+
+    def _camera_name(self) -> Executable:
+        named = insert_for(self._dialect, cameras)
+        return named.on_conflict_do_update(index_elements=["camera"], set_={"name": named.excluded.name})
+
+    def _identity(self) -> Executable:
+        seen = insert_for(self._dialect, identities)
+        return seen.on_conflict_do_update(
+            index_elements=["identity_id"],
+            set_={
+                "first_seen_s": lesser(identities.c.first_seen_s, seen.excluded.first_seen_s),
+                "last_seen_s": greater(identities.c.last_seen_s, seen.excluded.last_seen_s),
+            },
+        ).returning(identities.c.identity_key)
+
+    def _stay(self) -> Executable:
+        """A later item about the same stay replaces an earlier one."""
+        told = insert_for(self._dialect, stays)
+        new = told.excluded
+        return told.on_conflict_do_update(
+            index_elements=["camera_key", "boot_epoch", "track_id", "zone_id", "stay"],
+            set_={name: new[name] for name in ("seq", "entered_at_s", "left_at_s", "final")},
+            where=new.seq > stays.c.seq,
+        ).returning(stays.c.stay_key)
+
+    def _appearance(self) -> Executable:
+        """The newest answer about who it is stands."""
+        seen = insert_for(self._dialect, appearances)
+        new, held = seen.excluded, appearances.c
+        return seen.on_conflict_do_update(
+            index_elements=["camera_key", "boot_epoch", "track_id", "hour"],
+            set_={
+                "first_s": lesser(held.first_s, new.first_s),
+                "last_s": greater(held.last_s, new.last_s),
+                "identity_key": func.coalesce(new.identity_key, held.identity_key),
+                "probability": func.coalesce(new.probability, held.probability),
+                "newcomer": or_(held.newcomer, new.newcomer),
+            },
+        )
+
+    def _boot(self) -> Executable:
+        heard = insert_for(self._dialect, boots)
+        return heard.on_conflict_do_update(
+            index_elements=["node_key", "boot_epoch"],
+            set_={
+                "started_at_s": lesser(boots.c.started_at_s, heard.excluded.started_at_s),
+                "heard_at_s": greater(boots.c.heard_at_s, heard.excluded.heard_at_s),
+            },
+        )
+
+
+def upserts(connection: Connection) -> Upserts:
+    """The statements of the connection's database."""
+    return _of_dialect(connection.dialect.name)
+
+
+@cache
+def _of_dialect(dialect: str) -> Upserts:
+    return Upserts(dialect)

@@ -6,15 +6,29 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from ruid_hub.observations import Assignment, CoverageGap, Observation
+from ruid_hub.observations import Assignment, CoverageGap, Observation, TrackKey
 from ruid_hub.store import statements
-from ruid_hub.store.rows import CommitOutcome, Committed, DroppedRow, GapRow, ObservationRow, Revision
+from ruid_hub.store.rows import (
+    CommitOutcome,
+    Committed,
+    CrossingRow,
+    DroppedRow,
+    GapRow,
+    ObservationRow,
+    Revision,
+    StayRow,
+)
+from ruid_hub.store.statements import Upserts, upserts
 from ruid_hub.store.tables import (
+    appearances,
     cameras,
     gaps,
     identities,
     observations,
 )
+
+HOUR_S = 3600.0
+NEWCOMER = "new"
 
 
 @dataclass(slots=True)
@@ -25,6 +39,10 @@ class _Batch:
     node_keys: dict[str, int] = field(default_factory=dict[str, int])
     camera_keys: dict[str, int] = field(default_factory=dict[str, int])
     newest: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+
+    @property
+    def upserts(self) -> Upserts:
+        return upserts(self.connection)
 
     def node_key(self, node_id: str) -> int:
         if node_id not in self.node_keys:
@@ -76,8 +94,20 @@ def revise(connection: Connection, revisions: Sequence[Revision]) -> None:
         identity_key = _identity_key(connection, identity_id, span.first_s, span.last_s)
         touched.add(identity_key)
         connection.execute(update(observations).where(*of_track).values(identity_key=identity_key))
+        _move_appearances(connection, track_text, identity_key)
     for identity_key in touched:
         _mend_identity(connection, identity_key)
+
+
+def _move_appearances(connection: Connection, track_text: str, identity_key: int) -> None:
+    track = TrackKey.from_text(track_text)
+    camera_key = select(cameras.c.camera_key).where(cameras.c.camera == track.camera).scalar_subquery()
+    of_track = (
+        appearances.c.camera_key == camera_key,
+        appearances.c.boot_epoch == track.boot_epoch,
+        appearances.c.track_id == track.track_id,
+    )
+    connection.execute(update(appearances).where(*of_track).values(identity_key=identity_key))
 
 
 def write_hub_gap(connection: Connection, node_id: str, gap: CoverageGap) -> None:
@@ -91,7 +121,7 @@ def write_cameras(connection: Connection, node_id: str, names: Mapping[str, str]
     """Insert the cameras or give them their new names."""
     node_key = _node_key(connection, node_id)
     for camera, name in names.items():
-        connection.execute(statements.NAME_CAMERA, {"node_key": node_key, "camera": camera, "name": name})
+        connection.execute(upserts(connection).camera_name, {"node_key": node_key, "camera": camera, "name": name})
 
 
 # --- one row -------------------------------------------------------------------------------------------
@@ -107,18 +137,23 @@ def _write(batch: _Batch, row: Committed) -> int | None:
             return _write_gap(batch, row)
         case DroppedRow():
             return _write_dropped(batch, row)
+        case CrossingRow():
+            return _write_crossing(batch, row)
+        case StayRow():
+            return _write_stay(batch, row)
 
 
 def _write_observation(batch: _Batch, seen: Observation, assignment: Assignment | None) -> int | None:
     node_key = batch.node_key(seen.node_id)
     x1, y1, x2, y2 = seen.box_rel
+    camera_key = batch.camera_key(seen.track.camera, node_key)
     observation_id = batch.connection.scalar(
-        statements.INSERT_OBSERVATION,
+        batch.upserts.observation,
         {
             "node_key": node_key,
             "boot_epoch": seen.boot_epoch,
             "seq": seen.seq,
-            "camera_key": batch.camera_key(seen.track.camera, node_key),
+            "camera_key": camera_key,
             "track_id": seen.track.track_id,
             "part": seen.part,
             "final": seen.final,
@@ -136,8 +171,10 @@ def _write_observation(batch: _Batch, seen: Observation, assignment: Assignment 
     if observation_id is None:
         return None
     _write_evidence(batch.connection, observation_id, seen)
+    identity_key = None
     if assignment is not None:
-        _write_assignment(batch.connection, observation_id, seen, assignment)
+        identity_key = _write_assignment(batch.connection, observation_id, seen, assignment)
+    _write_appearance(batch, camera_key, seen, assignment, identity_key)
     return observation_id
 
 
@@ -157,14 +194,36 @@ def _write_evidence(connection: Connection, observation_id: int, seen: Observati
         connection.execute(statements.INSERT_THUMBNAIL, key | {"jpeg": seen.thumbnail_jpeg})
 
 
-def _write_assignment(connection: Connection, observation_id: int, seen: Observation, assignment: Assignment) -> None:
+def _write_assignment(connection: Connection, observation_id: int, seen: Observation, assignment: Assignment) -> int:
+    identity_key = _identity_key(connection, assignment.identity_id, seen.started_at_s, seen.ended_at_s)
     connection.execute(
         statements.ASSIGN,
         {
             "chosen_id": observation_id,
-            "identity": _identity_key(connection, assignment.identity_id, seen.started_at_s, seen.ended_at_s),
+            "identity": identity_key,
             "state": assignment.state,
             "probability": assignment.probability,
+        },
+    )
+    return identity_key
+
+
+def _write_appearance(
+    batch: _Batch, camera_key: int, seen: Observation, assignment: Assignment | None, identity_key: int | None
+) -> None:
+    """Keep the hour's account of a track in step with its observations: every count is made from it."""
+    batch.connection.execute(
+        batch.upserts.appearance,
+        {
+            "camera_key": camera_key,
+            "boot_epoch": seen.boot_epoch,
+            "track_id": seen.track.track_id,
+            "hour": int(seen.started_at_s // HOUR_S),
+            "first_s": seen.started_at_s,
+            "last_s": seen.ended_at_s,
+            "identity_key": identity_key,
+            "probability": assignment.probability if assignment else None,
+            "newcomer": assignment is not None and assignment.state == NEWCOMER,
         },
     )
 
@@ -173,7 +232,7 @@ def _write_gap(batch: _Batch, row: GapRow) -> int | None:
     node_key = batch.node_key(row.node_id)
     camera_key = batch.camera_key(row.gap.camera, node_key)
     return batch.connection.scalar(
-        statements.INSERT_GAP,
+        batch.upserts.gap,
         {
             "node_key": node_key,
             "boot_epoch": row.boot_epoch,
@@ -183,9 +242,45 @@ def _write_gap(batch: _Batch, row: GapRow) -> int | None:
     )
 
 
+def _write_crossing(batch: _Batch, row: CrossingRow) -> int | None:
+    node_key = batch.node_key(row.node_id)
+    return batch.connection.scalar(
+        batch.upserts.crossing,
+        {
+            "node_key": node_key,
+            "boot_epoch": row.boot_epoch,
+            "seq": row.seq,
+            "camera_key": batch.camera_key(row.track.camera, node_key),
+            "track_id": row.track.track_id,
+            "line_id": row.line_id,
+            "direction": row.direction,
+            "at_s": row.at_s,
+        },
+    )
+
+
+def _write_stay(batch: _Batch, row: StayRow) -> int | None:
+    node_key = batch.node_key(row.node_id)
+    return batch.connection.scalar(
+        batch.upserts.stay,
+        {
+            "node_key": node_key,
+            "boot_epoch": row.boot_epoch,
+            "seq": row.seq,
+            "camera_key": batch.camera_key(row.track.camera, node_key),
+            "track_id": row.track.track_id,
+            "zone_id": row.zone_id,
+            "stay": row.stay,
+            "entered_at_s": row.entered_at_s,
+            "left_at_s": row.left_at_s,
+            "final": row.final,
+        },
+    )
+
+
 def _write_dropped(batch: _Batch, row: DroppedRow) -> int | None:
     return batch.connection.scalar(
-        statements.INSERT_DROP,
+        batch.upserts.drop,
         {
             "node_key": batch.node_key(row.node_id),
             "boot_epoch": row.boot_epoch,
@@ -213,20 +308,20 @@ def _gap_values(gap: CoverageGap, camera_key: int) -> dict[str, Any]:
 
 
 def _node_key(connection: Connection, node_id: str) -> int:
-    connection.execute(statements.INSERT_NODE, {"node_id": node_id})
+    connection.execute(upserts(connection).node, {"node_id": node_id})
     return connection.execute(statements.NODE_KEY, {"node_id": node_id}).scalar_one()
 
 
 def _camera_key(connection: Connection, camera: str, node_key: int) -> int:
     """A camera that no hello has named yet goes by its id."""
     name = camera.rpartition("/")[2]
-    connection.execute(statements.INSERT_CAMERA, {"node_key": node_key, "camera": camera, "name": name})
+    connection.execute(upserts(connection).camera, {"node_key": node_key, "camera": camera, "name": name})
     return connection.execute(statements.CAMERA_KEY, {"camera": camera}).scalar_one()
 
 
 def _identity_key(connection: Connection, identity_id: str, first_s: float, last_s: float) -> int:
     seen = {"identity_id": identity_id, "first_seen_s": first_s, "last_seen_s": last_s}
-    return connection.execute(statements.SEE_IDENTITY, seen).scalar_one()
+    return connection.execute(upserts(connection).identity, seen).scalar_one()
 
 
 def _move_resume_point(connection: Connection, node_key: int, point: tuple[int, int]) -> None:

@@ -7,6 +7,16 @@ One module a room: observations, counts, hand (the operator's), access, links. I
 
 from ruid_hub.store.tables import access, counts, hand, links
 from ruid_hub.store.tables.base import metadata
+from ruid_hub.store.tables.counts import (
+    DEFAULT_SITE,
+    adjustments,
+    appearances,
+    boots,
+    crossings,
+    settings,
+    sites,
+    stays,
+)
 from ruid_hub.store.tables.observations import (
     cameras,
     drops,
@@ -19,9 +29,14 @@ from ruid_hub.store.tables.observations import (
 )
 
 __all__ = [
+    "DEFAULT_SITE",
     "access",
+    "adjustments",
+    "appearances",
+    "boots",
     "cameras",
     "counts",
+    "crossings",
     "drops",
     "embeddings",
     "gaps",
@@ -31,5 +46,8 @@ __all__ = [
     "metadata",
     "nodes",
     "observations",
+    "settings",
+    "sites",
+    "stays",
     "thumbnails",
 ]

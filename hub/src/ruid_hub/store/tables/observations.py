@@ -32,6 +32,7 @@ cameras = Table(
     Column("camera", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("last_heard_s", REAL),
+    Column("site_key", Integer, nullable=False, server_default="1"),
 )
 
 identities = Table(
