@@ -19,6 +19,7 @@ import uvicorn
 from litestar import Litestar
 
 from ruid_core.identity import IdentityEngine
+from ruid_hub.authority import Authority, own_names
 from ruid_hub.errors import BadSettings, HubError, PortInUse, StateUnusable
 from ruid_hub.identities import UnknownEngine, build_engine
 from ruid_hub.ingest import GroupCommit, IngestServer
@@ -59,11 +60,12 @@ async def _run(settings: HubSettings, store: Store) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     site, notifier = Site(), ChangeNotifier()
+    authority = _open_authority(settings)
     recogniser = Recogniser(store=store, engine=_engine(settings))
     metrics = HubMetrics()
     service = HubService(site=site, store=store, recogniser=recogniser, notifier=notifier, metrics=metrics)
     commits = GroupCommit(service.commit)
-    ingest = IngestServer(hub_id=uuid4().hex, events=service, commits=commits, resume_point=recogniser.resume_point)
+    ingest = IngestServer(hub_id=authority.hub_id, events=service, commits=commits, resume_point=recogniser.resume_point)
     web_app = create_web_app(
         site=site,
         store=store,
@@ -92,6 +94,12 @@ def _engine(settings: HubSettings) -> IdentityEngine:
         return build_engine(settings.engine, next_identity_id=lambda: uuid4().hex[:12])
     except UnknownEngine as error:
         raise BadSettings(f"RUID_ENGINE: {error}") from error
+
+
+def _open_authority(settings: HubSettings) -> Authority:
+    """The hub's own certificates, good for every name that it has today."""
+    names = own_names(also=settings.names.split())
+    return Authority.open(Path(settings.state_dir) / "authority", names=names, now_s=time.time())
 
 
 def _open_store(folder: Path) -> Store:

@@ -16,6 +16,8 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
 
     `http_port` serves the pages, `node_port` the nodes. `engine` names the identity engine, `web_dir` the folder
     of templates and static files;
+    `names` lists further names and addresses (separated by spaces) that the hub's certificate is good for: those of
+    the machine that a container runs on. A node that can read `join_file`, which the hub writes, is let in unasked.
     `summary_file`, if named, gets a JSON account of the run when the hub stops.
     """
 
@@ -26,6 +28,8 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
     state_dir: str = "var/hub"
     web_dir: str = str(_SOURCE_TREE_WEB)
     engine: str = "ruid"
+    names: str = ""
+    join_file: str = ""
     summary_file: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
