@@ -104,6 +104,7 @@ class Upserts:
                 "identity_key": func.coalesce(new.identity_key, held.identity_key),
                 "probability": func.coalesce(new.probability, held.probability),
                 "newcomer": or_(held.newcomer, new.newcomer),
+                "begins": or_(held.begins, new.begins),
             },
         )
 

@@ -224,6 +224,7 @@ def _write_appearance(
             "identity_key": identity_key,
             "probability": assignment.probability if assignment else None,
             "newcomer": assignment is not None and assignment.state == NEWCOMER,
+            "begins": seen.part == 0,
         },
     )
 

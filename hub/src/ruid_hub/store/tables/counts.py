@@ -45,6 +45,8 @@ appearances = Table(
     Column("identity_key", BigInteger),
     Column("probability", REAL),
     Column("newcomer", Boolean, nullable=False),
+    # Holds the track's first part: an answer is doubted once, however many hours the track lasts.
+    Column("begins", Boolean, nullable=False),
     UniqueConstraint("camera_key", "boot_epoch", "track_id", "hour"),
     Index(None, "hour"),
 )

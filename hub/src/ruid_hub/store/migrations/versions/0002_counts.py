@@ -40,9 +40,10 @@ def _hour(column: str) -> str:
 
 _COUNT_WHAT_IS_THERE = """
 INSERT INTO appearances
-  (camera_key, boot_epoch, track_id, hour, first_s, last_s, identity_key, probability, newcomer)
+  (camera_key, boot_epoch, track_id, hour, first_s, last_s, identity_key, probability, newcomer, begins)
 SELECT camera_key, boot_epoch, track_id, {hour}, min(started_at_s), max(ended_at_s), max(identity_key),
-  avg(assignment_probability), max(CASE WHEN assignment_state = 'new' THEN 1 ELSE 0 END) = 1
+  avg(assignment_probability), max(CASE WHEN assignment_state = 'new' THEN 1 ELSE 0 END) = 1,
+  min(part) = 0
 FROM observations GROUP BY camera_key, boot_epoch, track_id, {hour}
 """
 
@@ -87,6 +88,7 @@ def _create_appearances() -> None:
         sa.Column("identity_key", sa.BigInteger(), nullable=True),
         sa.Column("probability", REAL, nullable=True),
         sa.Column("newcomer", sa.Boolean(), nullable=False),
+        sa.Column("begins", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["camera_key"], ["cameras.camera_key"], name=op.f("fk_appearances_camera_key")),
         sa.PrimaryKeyConstraint("appearance_id", name=op.f("pk_appearances")),
         sa.UniqueConstraint(

@@ -1,0 +1,28 @@
+"""How many are inside, from who went in and out. Misses make it drift: people adjust it, and it is reset daily."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ruid_core.occupancy.values import Real, Whole
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How many were inside at a moment."""
+
+    at_s: float
+    people: int
+
+
+def levels(at_s: Real, direction: Whole, *, start: Level) -> tuple[Level, ...]:
+    """The level after each crossing later than the start, from `start.people` on; never below nobody.
+
+    `at_s` (N,) in order, `direction` (N,) is 1 for in and -1 for out. A crossing out while nobody is inside tells of
+    somebody who was missed on the way in: it leaves the level at zero.
+    """
+    later = at_s > start.at_s
+    steps = np.concatenate(([start.people], direction[later]))
+    walk = np.cumsum(steps)
+    people = walk - np.minimum(0, np.minimum.accumulate(walk))
+    return tuple(Level(float(moment_s), int(inside)) for moment_s, inside in zip(at_s[later], people[1:], strict=True))
