@@ -1,15 +1,18 @@
-// Copies the few third-party files that the pages use from node_modules into static/vendor, licences included.
-import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+// Puts the few third-party files that the pages use into static/vendor, licences included.
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { compile } from "sass";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const files = {
   "htmx.js": "htmx.org/dist/htmx.min.js",
   "hx-sse.js": "htmx.org/dist/ext/hx-sse.min.js",
   "htmx.LICENSE": "htmx.org/LICENSE",
-  "pico.css": "@picocss/pico/css/pico.min.css",
   "pico.LICENSE": "@picocss/pico/LICENSE.md",
+  "uplot.js": "uplot/dist/uPlot.iife.min.js",
+  "uplot.css": "uplot/dist/uPlot.min.css",
+  "uplot.LICENSE": "uplot/LICENSE",
 };
 
 const vendor = join(here, "static", "vendor");
@@ -18,3 +21,5 @@ mkdirSync(vendor, { recursive: true });
 for (const [name, source] of Object.entries(files)) {
   copyFileSync(join(here, "node_modules", source), join(vendor, name));
 }
+const pico = compile(join(here, "pico.scss"), { style: "compressed", quietDeps: true, logger: { warn() {}, debug() {} } });
+writeFileSync(join(vendor, "pico.css"), pico.css);

@@ -77,11 +77,5 @@
     main.addEventListener(trouble, lost);
   }
 
-  // A picture that has expired leaves the silhouette behind it.
-  main.addEventListener("error", (event) => event.target.closest("img")?.remove(), true);
-  for (const image of main.querySelectorAll("img")) {
-    if (image.complete && image.naturalWidth === 0) image.remove();
-  }
-
   setInterval(tick, TICK_MS);
 })();

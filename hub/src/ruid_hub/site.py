@@ -11,7 +11,7 @@ A camera's life, changed in `_Camera.enter` alone:
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import floor
@@ -24,6 +24,7 @@ __all__ = [
     "CARDS",
     "CameraState",
     "CameraView",
+    "HealthSample",
     "KnownPerson",
     "Latency",
     "PersonCard",
@@ -31,6 +32,7 @@ __all__ = [
     "SiteView",
     "StateChange",
     "UniqueCount",
+    "ZoneNow",
 ]
 
 SILENCE_S = 4.0
@@ -40,6 +42,9 @@ LIVE_TRACK_S = 2.0
 CAMERAS = 1000
 LATENCIES = 200
 CHANGES = 10 * CAMERAS
+SAMPLE_EVERY_S = 60.0
+SAMPLES = 24 * 60
+"""A day of health, one sample a minute; it starts anew with the hub."""
 
 
 class CameraState(StrEnum):
@@ -80,10 +85,32 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneNow:
+    """How many are in one zone of a camera now."""
+
+    zone_id: str
+    name: str
+    people_now: int
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSample:
+    """How a camera and its node did at one moment; None where the node did not say."""
+
+    at_s: float
+    fps: float
+    temperature_c: float | None
+    cpu_percent: float
+    latency_p50_ms: int | None
+    spool_items: int
+
+
+@dataclass(frozen=True, slots=True)
 class CameraView:
     """One camera for a reader; ages are whole seconds, so that a view changes no more often than it must.
 
-    `camera` is `node_id/camera_id`; `reason` says why it is not up.
+    `camera` is `node_id/camera_id`; `reason` says why it is not up. `senses` names what is wrong with the picture,
+    `steps` what the node gave up to keep pace, `temperature_c` is the node's in whole degrees.
     """
 
     camera: str
@@ -98,6 +125,10 @@ class CameraView:
     latency: Latency | None
     drops: tuple[tuple[str, int], ...]
     last_gap: CoverageGap | None
+    zones: tuple[ZoneNow, ...] = ()
+    senses: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    temperature_c: int | None = None
 
     @property
     def dropped(self) -> int:
@@ -161,6 +192,12 @@ class _Camera:
     drops: tuple[tuple[str, int], ...] = ()
     last_gap: CoverageGap | None = None
     latency: Latency | None = None
+    zone_names: Mapping[str, str] = field(default_factory=dict[str, str])
+    zones_of: Mapping[TrackKey, tuple[str, ...]] = field(default_factory=dict[TrackKey, tuple[str, ...]])
+    senses: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    temperature_c: float | None = None
+    samples: deque[HealthSample] = field(default_factory=lambda: deque[HealthSample](maxlen=SAMPLES))
     _latencies_ms: deque[float] = field(default_factory=lambda: deque[float](maxlen=LATENCIES))
 
     def enter(self, state: CameraState, at_s: float, reason: str = "") -> StateChange | None:
@@ -187,6 +224,24 @@ class _Camera:
         """Nobody, once the last live message is too old or the camera cannot see."""
         fresh = at_s - self.live_at_s <= LIVE_TRACK_S
         return self.tracks if fresh and self.state is CameraState.UP else ()
+
+    def zones_now(self, at_s: float) -> tuple[ZoneNow, ...]:
+        """Every zone that has a name or somebody in it."""
+        here = Counter(zone for track in self.tracks_in_view(at_s) for zone in self.zones_of.get(track, ()))
+        return tuple(
+            ZoneNow(zone, self.zone_names.get(zone, zone), here[zone]) for zone in sorted({*self.zone_names, *here})
+        )
+
+    def sample(self, health: Health, at_s: float) -> None:
+        """Keep how it does, at most once a minute."""
+        if self.samples and 0 <= at_s - self.samples[-1].at_s < SAMPLE_EVERY_S:
+            return
+        latency_ms = None if self.latency is None else self.latency.p50_ms
+        self.samples.append(
+            HealthSample(
+                at_s, self.fps or 0.0, health.temperature_c, health.cpu_percent, latency_ms, health.spool_items
+            )
+        )
 
     def took(self, latency_ms: float) -> None:
         """Add one latency; the percentiles are ready whenever somebody looks."""
@@ -236,7 +291,8 @@ class Site:
         if camera is None:
             return
         camera.heard_at_s = camera.live_at_s = camera.frame_at_s = at_s
-        camera.tracks = tuple(TrackKey(camera.camera, camera.boot_epoch, track.track_id) for track in live.tracks)
+        zones_of = {TrackKey(camera.camera, camera.boot_epoch, track.track_id): track.zones for track in live.tracks}
+        camera.tracks, camera.zones_of = tuple(zones_of), zones_of
         self._changed(camera.enter(CameraState.UP, at_s))
         for track in camera.tracks:
             self._cards.seen(track, at_s)
@@ -246,7 +302,15 @@ class Site:
         for reported in health.cameras:
             camera = self._camera(f"{node_id}/{reported.camera_id}")
             if camera is not None:
+                camera.temperature_c = health.temperature_c
                 self._camera_health(camera, reported, at_s)
+                camera.sample(health, at_s)
+
+    def zones_named(self, camera: str, names: Mapping[str, str]) -> None:
+        """What the zones of a camera are called: zone_id to name."""
+        known = self._camera(camera)
+        if known is not None:
+            known.zone_names = dict(names)
 
     def track_ended(self, track: TrackKey) -> None:
         """Take a track out of view without waiting for the next live message."""
@@ -321,9 +385,13 @@ class Site:
         self._changes.clear()
         return changes
 
-    def view(self, at_s: float) -> SiteView:
-        """The whole picture at a moment."""
-        in_view = {key: camera.tracks_in_view(at_s) for key, camera in self._cameras.items()}
+    def view(self, at_s: float, *, sees: Callable[[str], bool] | None = None) -> SiteView:
+        """The whole picture at a moment; with `sees`, of the cameras (`node_id/camera_id`) that it is true of alone.
+
+        The number of different people is then that of the people shown.
+        """
+        shown = {key: camera for key, camera in self._cameras.items() if sees is None or sees(key)}
+        in_view = {key: camera.tracks_in_view(at_s) for key, camera in shown.items()}
         identities_by_camera = [
             Counter(self._cards.identity_of(track) or track for track in tracks) for tracks in in_view.values()
         ]
@@ -331,12 +399,27 @@ class Site:
         people: Counter[str | TrackKey] = Counter()
         for here in identities_by_camera:
             people |= here
+        cards = self._people(self._cards if sees is None else self._cards.seen_by(sees), present=people)
         return SiteView(
             people_now=people.total(),
-            unique=self._unique,
-            cameras=tuple(_camera_view(self._cameras[key], len(in_view[key]), at_s) for key in sorted(self._cameras)),
-            people=self._people(present=people),
+            unique=self._unique if sees is None else UniqueCount(len(cards)),
+            cameras=tuple(_camera_view(shown[key], len(in_view[key]), at_s) for key in sorted(shown)),
+            people=cards,
         )
+
+    def cameras(self) -> tuple[str, ...]:
+        """Every camera that is known, as `node_id/camera_id`."""
+        return tuple(sorted(self._cameras))
+
+    def name_of(self, camera: str) -> str:
+        """What a camera is called; the end of its key where it is not known."""
+        held = self._cameras.get(camera)
+        return held.name if held is not None else camera.rpartition("/")[2]
+
+    def health_of(self, camera: str) -> tuple[HealthSample, ...]:
+        """How a camera did over the last day, the oldest first; nothing from before this start."""
+        known = self._cameras.get(camera)
+        return tuple(known.samples) if known is not None else ()
 
     def last_heard(self) -> dict[str, float]:
         """When each camera was last heard: what the store keeps for the next start."""
@@ -357,6 +440,7 @@ class Site:
     def _camera_health(self, camera: _Camera, reported: CameraHealth, at_s: float) -> None:
         camera.heard_at_s = at_s
         camera.fps = round(reported.fps, 1)
+        camera.senses, camera.steps = reported.senses, reported.steps
         camera.drops = tuple(sorted((name, frames) for name, frames in reported.drops.items() if frames))
         if reported.last_frame_at_s > 0:
             camera.frame_at_s = max(camera.frame_at_s or 0.0, min(reported.last_frame_at_s, at_s))
@@ -369,8 +453,10 @@ class Site:
         if change is not None:
             self._changes.append(change)
 
-    def _people(self, present: Mapping[str | TrackKey, int]) -> tuple[PersonCard, ...]:
-        cards = [self._person(card, present=card.identity_id in present) for card in self._cards]
+    def _people(
+        self, known: Iterable[KnownPerson], *, present: Mapping[str | TrackKey, int]
+    ) -> tuple[PersonCard, ...]:
+        cards = [self._person(card, present=card.identity_id in present) for card in known]
         here = sorted((card for card in cards if card.present), key=lambda card: -card.first_seen_s)
         gone = sorted((card for card in cards if not card.present), key=lambda card: -card.last_seen_s)
         return (*here, *gone)
@@ -380,16 +466,12 @@ class Site:
             identity_id=card.identity_id,
             label=card.label or default_label(card.identity_id),
             present=present,
-            last_camera=self._name_of(card.last_camera),
-            cameras=tuple(self._name_of(camera) for camera in card.cameras),
+            last_camera=self.name_of(card.last_camera),
+            cameras=tuple(self.name_of(camera) for camera in card.cameras),
             first_seen_s=floor(card.first_seen_s),
             last_seen_s=floor(card.last_seen_s),
             thumbnail_id=card.thumbnail_id,
         )
-
-    def _name_of(self, camera: str) -> str:
-        held = self._cameras.get(camera)
-        return held.name if held is not None else camera.rpartition("/")[2]
 
 
 def default_label(identity_id: str) -> str:
@@ -412,4 +494,8 @@ def _camera_view(camera: _Camera, people_now: int, at_s: float) -> CameraView:
         latency=camera.latency,
         drops=camera.drops,
         last_gap=camera.last_gap,
+        zones=camera.zones_now(at_s),
+        senses=camera.senses,
+        steps=camera.steps,
+        temperature_c=None if camera.temperature_c is None else round(camera.temperature_c),
     )

@@ -1,39 +1,46 @@
-"""Renders templates and their blocks."""
+"""Renders pages and blocks of them."""
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ruid_hub.live.picture import CARDS_SHOWN, element_id
+from ruid_hub.access.values import Caller
+from ruid_hub.live.picture import CARDS_SHOWN
+from ruid_hub.pages.frame import PLACES, Frame, Notice, Viewer
+from ruid_hub.pages.texts import SiteTime, label_of, plural
 from ruid_hub.site import CameraView, PersonCard, SiteView
+
+
+class PageContext(Protocol):
+    """A frozen dataclass whose fields are what its template uses."""
+
+    template: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class LivePage:
     """What pages/live.html needs. Blocks that are rendered alone get `site`, `camera` or `person` only."""
 
-    site_name: str
-    """Shown in the header and the window's title."""
+    template: ClassVar[str] = "pages/live.html"
+
+    frame: Frame
     site: SiteView
     """The live picture at the moment of the request."""
-    assets: str
-    """Changes with the static files; appended to their addresses so that browsers may keep them."""
-    pictures_kept_h: int
-    """For how many hours thumbnails are kept; the footer says so."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorPage:
     """What pages/error.html needs."""
 
-    site_name: str
-    assets: str
-    pictures_kept_h: int
+    template: ClassVar[str] = "pages/error.html"
+
+    frame: Frame
     title: str
     """What went wrong, in a few words."""
     advice: str
@@ -54,9 +61,8 @@ class Templates:
     ) -> None:
         self.site_name = site_name
         self.assets = _fingerprint(web_dir / "static")
+        self.time = SiteTime(time_zone, clock)
         self._pictures_kept_h = round(pictures_kept_s / 3600)
-        self._time_zone = time_zone
-        self._now_s = clock
         self._environment = Environment(
             loader=FileSystemLoader(web_dir / "templates"),
             autoescape=True,
@@ -65,73 +71,77 @@ class Templates:
             lstrip_blocks=True,
         )
         names: dict[str, Any] = self._environment.filters
-        names |= {"clock": self._clock, "span": span, "element_id": _element_id}
+        names |= self.time.filters()
         constants: dict[str, Any] = self._environment.globals
-        constants |= {"cards_shown": CARDS_SHOWN}
-        self._live = self._environment.get_template("pages/live.html")
+        constants |= {"cards_shown": CARDS_SHOWN, "label_of": label_of, "plural": plural}
+        constants["parts"] = self._environment.get_template("partials/parts.html").module
 
-    def live_page(self, view: SiteView) -> str:
+    def frame(
+        self, here: str = "", *, caller: Caller | None = None, csrf: str = "", notice: Notice | None = None
+    ) -> Frame:
+        """What surrounds a page for somebody; only what leads to pages that they may see."""
+        return Frame(
+            site_name=self.site_name,
+            assets=self.assets,
+            pictures_kept_h=self._pictures_kept_h,
+            here=here,
+            viewer=None if caller is None else Viewer.of(caller),
+            places=() if caller is None else tuple(place for place in PLACES if caller.role >= place.least),
+            csrf=csrf,
+            notice=notice,
+        )
+
+    def page(self, context: PageContext) -> str:
+        """The whole page that a context belongs to."""
+        return self._environment.get_template(context.template).render(_values(context))
+
+    def block(self, context: PageContext, name: str) -> str:
+        """One block of the page, for a part that changes alone."""
+        return self._block(context.template, name, **_values(context))
+
+    def live_page(self, view: SiteView, frame: Frame) -> str:
         """The whole live page."""
-        return self._page("pages/live.html", LivePage(self.site_name, view, self.assets, self._pictures_kept_h))
+        return self.page(LivePage(frame, view))
 
     def error_page(self, *, title: str, advice: str) -> str:
         """A page that says what went wrong."""
-        page = ErrorPage(self.site_name, self.assets, self._pictures_kept_h, title, advice)
-        return self._page("pages/error.html", page)
+        return self.page(ErrorPage(self.frame(), title, advice))
 
     # --- ruid_hub.live.picture.Renderer ----------------------------------------------------------------
 
     def title(self, view: SiteView) -> str:
-        return f"<title>{self._block('title', site=view, site_name=self.site_name)}</title>"
+        return f"<title>{self._live('title', site=view, frame=self.frame())}</title>"
 
     def summary(self, view: SiteView) -> str:
-        return self._block("summary", site=view)
+        return self._live("summary", site=view)
 
     def announcement(self, view: SiteView) -> str:
-        return self._block("announcement", site=view)
+        return self._live("announcement", site=view)
 
     def camera_list(self, view: SiteView) -> str:
-        return self._block("cameras", site=view)
+        return self._live("cameras", site=view)
 
     def camera(self, camera: CameraView) -> str:
-        return self._block("camera", camera=camera)
+        return self._live("camera", camera=camera)
 
     def people_list(self, view: SiteView) -> str:
-        return self._block("people", site=view)
+        return self._live("people", site=view)
 
     def person(self, person: PersonCard) -> str:
-        return self._block("person", person=person)
+        return self._live("person", person=person)
 
     # --- parts -----------------------------------------------------------------------------------------
 
-    def _page(self, template: str, page: LivePage | ErrorPage) -> str:
-        context = {field.name: getattr(page, field.name) for field in fields(page)}
-        return self._environment.get_template(template).render(context)
+    def _live(self, name: str, **context: Any) -> str:
+        return self._block(LivePage.template, name, **context)
 
-    def _block(self, name: str, **context: Any) -> str:
-        return "".join(self._live.blocks[name](self._live.new_context(context)))
-
-    def _clock(self, at_s: float) -> str:
-        """Time of day on the site's clock, with the date where that is not today."""
-        moment = datetime.fromtimestamp(at_s, self._time_zone)
-        today = datetime.fromtimestamp(self._now_s(), self._time_zone).date()
-        if moment.date() == today:
-            return f"{moment:%H:%M:%S}"
-        return f"{moment.day} {moment:%b %H:%M}"
+    def _block(self, template: str, name: str, **context: Any) -> str:
+        page = self._environment.get_template(template)
+        return "".join(page.blocks[name](page.new_context(context)))
 
 
-def span(duration_s: float) -> str:
-    """A duration for people: `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`."""
-    seconds = max(0, round(duration_s))
-    for unit, step, lower, lower_step in (("d", 86_400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
-        if seconds >= step:
-            rest = seconds % step // lower_step
-            return f"{seconds // step} {unit}" + (f" {rest} {lower}" if rest else "")
-    return f"{seconds} s"
-
-
-def _element_id(key: str, kind: str) -> str:
-    return element_id(kind, key)
+def _values(context: PageContext) -> dict[str, Any]:
+    return {field.name: getattr(context, field.name) for field in fields(context)}
 
 
 def _fingerprint(folder: Path) -> str:

@@ -1,16 +1,35 @@
-"""The pages' addresses."""
+"""Every page's address in one place; what each needs and does stands in the module of the page."""
 
 from collections.abc import Callable
 
-from litestar import MediaType, Response, get
+from litestar import Response, get
 
+from ruid_hub.access import Role
 from ruid_hub.api.given import Given
-from ruid_hub.pages.rendering import Templates
+from ruid_hub.api.guards import requires
+from ruid_hub.pages import people, person
+from ruid_hub.pages.look import Look, html
 from ruid_hub.site import Site
 
 
-@get("/", media_type=MediaType.HTML, sync_to_thread=False, include_in_schema=False)
-def live_page(site: Given[Site], templates: Given[Templates], clock: Given[Callable[[], float]]) -> Response[str]:
+@get("/", guards=[requires(Role.VIEWER)], sync_to_thread=False, include_in_schema=False)
+def live_page(look: Given[Look], site: Given[Site], clock: Given[Callable[[], float]]) -> Response[str]:
     """The live page."""
-    page = templates.live_page(site.view(clock()))
-    return Response(page, media_type=MediaType.HTML, headers={"Cache-Control": "no-store"})
+    return html(look.templates.live_page(site.view(clock()), look.frame("live")))
+
+
+PAGES = (
+    live_page,
+    people.people_page,
+    people.review_page,
+    people.answer_review,
+    people.lookalikes_page,
+    people.sighting_lookalikes_page,
+    person.person_page,
+    person.why_page,
+    person.rename,
+    person.merge,
+    person.correct_sightings,
+    person.erase,
+    person.undo,
+)

@@ -1,0 +1,78 @@
+"""What surrounds every page: the site's name, the way to the other pages, who is signed in, what was just done."""
+
+from dataclasses import dataclass
+
+from ruid_hub.access.values import Caller, Role, Way
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page that the main navigation leads to, for those whose role suffices."""
+
+    key: str
+    name: str
+    path: str
+    least: Role = Role.VIEWER
+
+
+PLACES = (
+    Place("live", "Live", "/"),
+    Place("people", "People", "/people"),
+    Place("counts", "Counts", "/counts"),
+    Place("cameras", "Cameras", "/cameras"),
+    Place("audit", "Audit", "/audit", Role.ADMIN),
+    Place("settings", "Settings", "/settings"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks at the page; what they may do decides what they are offered."""
+
+    name: str
+    role: str
+    may_operate: bool
+    may_administer: bool
+    may_sign_out: bool
+
+    @classmethod
+    def of(cls, caller: Caller) -> "Viewer":
+        """The viewer that a caller is."""
+        return cls(
+            name=caller.name,
+            role=caller.role.word,
+            may_operate=caller.role >= Role.OPERATOR,
+            may_administer=caller.role >= Role.ADMIN,
+            may_sign_out=caller.way is Way.SESSION,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What became of what somebody just did; `undo_id` is the operation that can be taken back."""
+
+    text: str
+    refused: bool = False
+    undo_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The part of a page's context that layout.html needs."""
+
+    site_name: str
+    """Shown in the header and the window's title."""
+    assets: str
+    """Changes with the static files; appended to their addresses so that browsers may keep them."""
+    pictures_kept_h: int
+    """For how many hours thumbnails are kept; the footer says so."""
+    here: str = ""
+    """Key of the place that the page belongs to."""
+    viewer: Viewer | None = None
+    """None where nobody is signed in."""
+    places: tuple[Place, ...] = ()
+    """Where the viewer may go."""
+    csrf: str = ""
+    """Goes into every form that changes something."""
+    notice: Notice | None = None
+    """Said at the top of the page."""

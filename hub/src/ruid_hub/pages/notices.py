@@ -1,0 +1,42 @@
+"""What a page says about what was just done, kept from the change until the page that follows it."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from ruid_hub.hand import Operation
+from ruid_hub.pages.frame import Notice
+
+NOTICES = 200
+
+
+class Notices:
+    """One per hub; each notice is said once. Its key cannot be guessed, so no address can put words on a page."""
+
+    def __init__(self, *, new_key: Callable[[], str]) -> None:
+        self._new_key = new_key
+        self._kept: OrderedDict[str, Notice] = OrderedDict()
+
+    def keep(self, notice: Notice) -> str:
+        """The key under which the next page finds it."""
+        key = self._new_key()
+        self._kept[key] = notice
+        if len(self._kept) > NOTICES:
+            self._kept.popitem(last=False)
+        return key
+
+    def take(self, key: str) -> Notice | None:
+        """The notice, once."""
+        return self._kept.pop(key, None)
+
+
+def said(operation: Operation) -> Notice:
+    """What an operator's correction did, with the way back where there is one."""
+    if operation.undone_at_s is not None:
+        return Notice(f"Undone: {operation.text}")
+    return Notice(operation.text, undo_id=operation.operation_id if operation.undoable else None)
+
+
+def refusal(error: Exception) -> Notice:
+    """Why something was not done."""
+    text = str(error)
+    return Notice(f"{text[:1].upper()}{text[1:]}.", refused=True)

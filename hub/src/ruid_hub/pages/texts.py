@@ -1,0 +1,86 @@
+"""How the pages write times, durations, shares and names."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from ruid_hub.live.picture import element_id
+from ruid_hub.site import default_label
+
+
+def span(duration_s: float) -> str:
+    """A duration for people: `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`."""
+    seconds = max(0, round(duration_s))
+    for unit, step, lower, lower_step in (("d", 86_400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if seconds >= step:
+            rest = seconds % step // lower_step
+            return f"{seconds // step} {unit}" + (f" {rest} {lower}" if rest else "")
+    return f"{seconds} s"
+
+
+def percent(share: float) -> str:
+    """A share of one: `97 %`; only the whole is `100 %`, only nothing is `0 %`."""
+    whole = round(share * 100)
+    if whole in {0, 100} and share not in {0, 1}:
+        return "under 1 %" if whole == 0 else "over 99 %"
+    return f"{whole} %"
+
+
+def plural(count: int, one: str, several: str) -> str:
+    """`1 person`, `2 people`."""
+    return f"{count:,} {one if count == 1 else several}"
+
+
+def label_of(identity_id: str, label: str | None) -> str:
+    """What a person is called: the operator's name, or a short one made of the identity."""
+    return label or default_label(identity_id)
+
+
+def anchor(key: str, kind: str) -> str:
+    """An element id for a key; a filter gets what it filters first."""
+    return element_id(kind, key)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteTime:
+    """Times as the site's clock on the wall shows them."""
+
+    time_zone: tzinfo
+    now_s: Callable[[], float]
+
+    def moment(self, at_s: float) -> datetime:
+        """A time in the site's zone."""
+        return datetime.fromtimestamp(at_s, self.time_zone)
+
+    def clock(self, at_s: float) -> str:
+        """Time of day, with the date where that is not today."""
+        moment = self.moment(at_s)
+        if moment.date() == self.moment(self.now_s()).date():
+            return f"{moment:%H:%M:%S}"
+        return f"{moment.day} {moment:%b %H:%M}"
+
+    def day(self, at_s: float) -> str:
+        """`Sunday 22 November 2026`."""
+        moment = self.moment(at_s)
+        return f"{moment:%A} {moment.day} {moment:%B %Y}"
+
+    def date(self, at_s: float) -> str:
+        """`2026-11-22`, as date fields want it."""
+        return f"{self.moment(at_s):%Y-%m-%d}"
+
+    def ago(self, at_s: float) -> str:
+        """`just now`, `3 min 20 s ago`."""
+        age_s = self.now_s() - at_s
+        return "just now" if age_s < 2 else f"{span(age_s)} ago"
+
+    def filters(self) -> dict[str, Callable[..., str]]:
+        """By the names that templates use."""
+        return {
+            "clock": self.clock,
+            "day": self.day,
+            "date": self.date,
+            "ago": self.ago,
+            "span": span,
+            "percent": percent,
+            "element_id": anchor,
+        }
