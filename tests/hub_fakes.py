@@ -5,18 +5,21 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import uvicorn
 from litestar import Litestar
 
 from ruid_core.wire.messages import CameraHealth, CameraInfo, Health, Hello, Live, LiveTrack
+from ruid_hub.access import Access, AccessMode, Audit
+from ruid_hub.api.network import LOOPBACK_NAMES
 from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.observations import Assignment, Observation, TrackKey
+from ruid_hub.parts import HubParts
 from ruid_hub.site import Site
 from ruid_hub.store import ObservationRow, Store
 from ruid_hub.web_app import WebSettings, create_web_app
@@ -24,6 +27,8 @@ from tooling import REPOSITORY
 
 WEB_DIR = REPOSITORY / "web"
 NOON_S = 1_790_000_000.0
+TEST_HOSTS = frozenset({"testserver.local", "testserver"})
+"""What the test clients call the hub."""
 JPEG = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
 
 
@@ -137,16 +142,23 @@ def web_app(
     clock: Callable[[], float] = time.time,
     site_name: str = "Corner shop",
     not_ready: Callable[[], tuple[str, ...]] = tuple,
+    mode: AccessMode = AccessMode.OPEN,
+    **parts: Any,
 ) -> Litestar:
-    """The real application on the real templates."""
-    return create_web_app(
+    """The real application on the real templates; open to everybody unless told otherwise."""
+    known = HubParts(
         site=site,
         store=store,
-        settings=WebSettings(web_dir=WEB_DIR, site_name=site_name, time_zone=UTC),
+        access=Access(store=store, clock=clock, mode=mode),
+        audit=Audit(store=store, clock=clock),
         notifier=notifier,
         metrics=HubMetrics(),
         clock=clock,
         not_ready=not_ready,
+    )
+    return create_web_app(
+        replace(known, **parts),
+        WebSettings(web_dir=WEB_DIR, site_name=site_name, time_zone=UTC, open_hosts=LOOPBACK_NAMES | TEST_HOSTS),
     )
 
 

@@ -63,6 +63,7 @@ class Hub:
         variables = {
             "RUID_HTTP_PORT": str(self.port),
             "RUID_NODE_PORT": str(self.node_port),
+            "RUID_ACCESS": "open",
             "RUID_STATE_DIR": str(self.folder),
             "RUID_SUMMARY_FILE": str(self.folder / "summary.json"),
         }

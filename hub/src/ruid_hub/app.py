@@ -20,11 +20,14 @@ from litestar import Litestar
 
 from ruid_core.identity import IdentityEngine
 from ruid_hub.authority import Authority, own_names
+from ruid_hub.access import Access, AccessMode, Audit
+from ruid_hub.api.network import Proxies
 from ruid_hub.errors import BadSettings, HubError, PortInUse, StateUnusable
 from ruid_hub.identities import UnknownEngine, build_engine
 from ruid_hub.ingest import GroupCommit, IngestServer
 from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.live.notifier import ChangeNotifier
+from ruid_hub.parts import HubParts
 from ruid_hub.recognition import Recogniser
 from ruid_hub.service import HubService
 from ruid_hub.settings import HubSettings
@@ -65,16 +68,20 @@ async def _run(settings: HubSettings, store: Store) -> None:
     metrics = HubMetrics()
     service = HubService(site=site, store=store, recogniser=recogniser, notifier=notifier, metrics=metrics)
     commits = GroupCommit(service.commit)
-    ingest = IngestServer(hub_id=authority.hub_id, events=service, commits=commits, resume_point=recogniser.resume_point)
-    web_app = create_web_app(
+    ingest = IngestServer(
+        hub_id=authority.hub_id, events=service, commits=commits, resume_point=recogniser.resume_point
+    )
+    parts = HubParts(
         site=site,
         store=store,
-        settings=_web_settings(settings),
+        access=Access(store=store, clock=time.time, mode=AccessMode(settings.access)),
+        audit=Audit(store=store, clock=time.time),
         notifier=notifier,
         metrics=metrics,
         clock=time.time,
         not_ready=recogniser.troubles,
     )
+    web_app = create_web_app(parts, _web_settings(settings))
     await service.start()
     async with (
         _web_server(web_app, settings) as http_port,
@@ -115,7 +122,12 @@ def _web_settings(settings: HubSettings) -> WebSettings:
     if not (web_dir / "templates").is_dir():
         raise BadSettings(f"RUID_WEB_DIR is '{web_dir}', which holds no templates")
     time_zone = datetime.fromtimestamp(time.time(), tz=UTC).astimezone().tzinfo or UTC
-    return WebSettings(web_dir=web_dir, site_name=settings.site_name, time_zone=time_zone)
+    return WebSettings(
+        web_dir=web_dir,
+        site_name=settings.site_name,
+        time_zone=time_zone,
+        proxies=Proxies.of(settings.trusted_proxies.split(), settings.proxy_user_header),
+    )
 
 
 @asynccontextmanager
@@ -123,7 +135,13 @@ async def _web_server(web_app: Litestar, settings: HubSettings) -> AsyncGenerato
     """Serve the pages while the context lasts; yields the port."""
     listener = _listener(settings.bind, settings.http_port)
     config = uvicorn.Config(
-        web_app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=1, lifespan="on"
+        web_app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+        lifespan="on",
     )
     server = _WebServer(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))

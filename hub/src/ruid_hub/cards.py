@@ -5,7 +5,7 @@ along, and a card that is left with nothing goes. Nothing here looks at a clock.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ruid_hub.observations import TrackKey
@@ -85,6 +85,14 @@ class Cards:
 
     def __iter__(self) -> Iterator[KnownPerson]:
         return (card.known for card in self._cards.values())
+
+    def seen_by(self, sees: Callable[[str], bool]) -> Iterator[KnownPerson]:
+        """What is known of people from some cameras alone, as far as their tracks are remembered one by one."""
+        for card in self._cards.values():
+            tracks = [sighting for sighting in card.sightings.values() if sees(sighting.track.camera)]
+            parts = [_as_known(card.known, sighting) for sighting in sorted(tracks, key=lambda seen: seen.first_s)]
+            if parts:
+                yield _summary(card.known, parts)
 
     def identity_of(self, track: TrackKey) -> str | None:
         """Whose track it is, as far as is remembered."""

@@ -1,6 +1,7 @@
 """The hub's settings, read once from environment variables (`RUID_…`) and options, never at import."""
 
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,13 +9,17 @@ import msgspec
 
 from ruid_hub.errors import BadSettings
 
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _SOURCE_TREE_WEB = Path(__file__).parents[3] / "web"
 
 
 class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name: f"RUID_{name.upper()}"):
     """Every setting of a hub; each is the environment variable `RUID_<NAME>`.
 
-    `http_port` serves the pages, `node_port` the nodes. `engine` names the identity engine, `web_dir` the folder
+    `http_port` serves the pages, `node_port` the nodes. `access` is `required` (people sign in), or `open`: everybody
+    is an admin, which a hub does only for the machine that it runs on. `trusted_proxies` are addresses or networks,
+    separated by spaces, of reverse proxies that are believed; `proxy_user_header` the header in which they say whom
+    they have signed in. `engine` names the identity engine, `web_dir` the folder
     of templates and static files;
     `names` lists further names and addresses (separated by spaces) that the hub's certificate is good for: those of
     the machine that a container runs on. A node that can read `join_file`, which the hub writes, is let in unasked.
@@ -25,6 +30,9 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
     bind: str = "127.0.0.1"
     http_port: int = 8080
     node_port: int = 8765
+    access: Literal["required", "open"] = "required"
+    trusted_proxies: str = ""
+    proxy_user_header: str = ""
     state_dir: str = "var/hub"
     web_dir: str = str(_SOURCE_TREE_WEB)
     engine: str = "ruid"
@@ -46,7 +54,21 @@ def load_settings(environment: Mapping[str, str], **options: object) -> HubSetti
         settings = msgspec.convert(values, HubSettings, strict=False)
     except msgspec.ValidationError as error:
         raise BadSettings(f"a setting cannot be used: {error}") from error
+    _check_access(settings)
     for name, port in (("RUID_HTTP_PORT", settings.http_port), ("RUID_NODE_PORT", settings.node_port)):
         if not 0 <= port <= 65535:
             raise BadSettings(f"{name} is {port}: a port lies between 0 (any free one) and 65535")
     return settings
+
+
+def _check_access(settings: HubSettings) -> None:
+    if settings.access == "open" and settings.bind not in _LOOPBACK:
+        raise BadSettings(
+            f"RUID_ACCESS is 'open' and RUID_BIND is '{settings.bind}': anybody on the network could do anything; "
+            "bind to 127.0.0.1, or let people sign in"
+        )
+    try:
+        for network in settings.trusted_proxies.split():
+            ip_network(network, strict=False)
+    except ValueError as error:
+        raise BadSettings(f"RUID_TRUSTED_PROXIES: {error}") from error

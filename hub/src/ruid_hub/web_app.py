@@ -1,38 +1,51 @@
 """Puts pages, live stream and API together into one ASGI application.
 
-Everything it needs comes in as arguments. `WebSettings.guards` is where authentication goes: a guard runs before
-every route but those under /healthz.
+Everything it needs comes in as `HubParts`. Every route says who may use it (`ruid_hub.api.guards`); the application
+is not made while one does not.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
 
 import structlog
 from litestar import Litestar, Request, Response, Router, static_files
 from litestar.connection import ASGIConnection
 from litestar.datastructures import CacheControlHeader, MutableScopeHeaders, State
 from litestar.di import Provide
-from litestar.exceptions import HTTPException, InternalServerException
-from litestar.handlers import BaseRouteHandler
+from litestar.exceptions import HTTPException, InternalServerException, NotAuthorizedException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import Message, Scope
 
+from ruid_hub.access import Access, Caller, Permit, Role
+from ruid_hub.api.caller import CSRF_SHOWN, FindCaller
+from ruid_hub.api.guards import anybody, caller_of, check_every_route, csrf_of, deny_by_default, requires
+from ruid_hub.api.network import LOOPBACK_NAMES, NO_PROXIES, Proxies
 from ruid_hub.api.routes import ApiController, HealthController, metrics_text, thumbnail
-from ruid_hub.integrations.metrics import HubMetrics, SiteCollector
+from ruid_hub.api.sign_in import change_password, see_other, set_up, sign_in, sign_out
+from ruid_hub.integrations.metrics import SiteCollector
 from ruid_hub.live.feed import LiveFeed
-from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.live.picture import LivePicture
 from ruid_hub.live.routes import live_stream
+from ruid_hub.pages.look import look_at
+from ruid_hub.pages.notices import Notices
 from ruid_hub.pages.rendering import Templates
-from ruid_hub.pages.routes import live_page
-from ruid_hub.site import Site
-from ruid_hub.store import Store
+from ruid_hub.pages.routes import PAGES
+from ruid_hub.parts import HubParts
+
+ACCESS_ROUTES = (sign_in, sign_out, set_up, change_password)
+API_ROUTES = (HealthController, ApiController, metrics_text, thumbnail)
+PAGE_ROUTES = (*PAGES, live_stream)
+ROUTES = (*ACCESS_ROUTES, *API_ROUTES, *PAGE_ROUTES)
+"""Every route but the static files; each with a gate of its own."""
+MAX_BODY_BYTES = 12 * 1024 * 1024
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -57,66 +70,57 @@ REFUSALS = {
 }
 
 
-Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None] | None]
-"""Raises NotAuthorizedException or PermissionDeniedException to keep somebody out."""
-
-
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """`web_dir` holds templates/ and static/; `time_zone` is the site's, for times that people read."""
+    """`web_dir` holds templates/ and static/; `time_zone` is the site's, for times that people read.
+
+    `proxies` are believed about where a request comes from; `open_hosts` are the names under which an open hub answers.
+    """
 
     web_dir: Path
     site_name: str
     time_zone: tzinfo
-    guards: Sequence[Guard] = ()
+    proxies: Proxies = NO_PROXIES
+    open_hosts: frozenset[str] = LOOPBACK_NAMES
 
 
-def create_web_app(
-    *,
-    site: Site,
-    store: Store,
-    settings: WebSettings,
-    notifier: ChangeNotifier,
-    metrics: HubMetrics,
-    clock: Callable[[], float],
-    not_ready: Callable[[], tuple[str, ...]] = tuple,
-) -> Litestar:
+def create_web_app(parts: HubParts, settings: WebSettings) -> Litestar:
     """The hub's web application; call it inside the running event loop.
 
-    Close the notifier before stopping the web server: open streams end then. `not_ready` gives the reasons why
-    the hub cannot do its work, none when it can.
+    Close the notifier before stopping the web server: open streams end then.
     """
     _look_for_vendor_files(settings.web_dir)
     templates = Templates(
         settings.web_dir,
         site_name=settings.site_name,
         time_zone=settings.time_zone,
-        pictures_kept_s=store.retention.thumbnails_s,
-        clock=clock,
+        pictures_kept_s=parts.store.retention.thumbnails_s,
+        clock=parts.clock,
     )
-    feed = LiveFeed(site=site, picture=LivePicture(templates), notifier=notifier, clock=clock)
-    metrics.registry.register(SiteCollector(site=site, store=store, feed_counts=feed.counts, clock=clock))
-    parts = {
-        "site": site,
-        "store": store,
-        "templates": templates,
-        "feed": feed,
-        "metrics": metrics,
-        "clock": clock,
-        "not_ready": not_ready,
-    }
-    return Litestar(
-        route_handlers=[HealthController, _guarded(settings)],
-        dependencies={name: _given(part) for name, part in parts.items()},
+    feed = LiveFeed(site=parts.site, picture=LivePicture(templates), notifier=parts.notifier, clock=parts.clock)
+    parts.metrics.registry.register(
+        SiteCollector(site=parts.site, store=parts.store, feed_counts=feed.counts, clock=parts.clock)
+    )
+    known = {field.name: getattr(parts, field.name) for field in fields(parts)}
+    known |= {"templates": templates, "feed": feed, "proxies": settings.proxies}
+    known["notices"] = Notices(new_key=lambda: uuid4().hex)
+    app = Litestar(
+        route_handlers=[*ROUTES, _static_files(settings)],
+        dependencies={name: _given(part) for name, part in known.items()} | _OF_THE_REQUEST,
+        guards=[deny_by_default],
+        middleware=[FindCaller(access=parts.access, proxies=settings.proxies, open_hosts=settings.open_hosts)],
         before_send=[_secure],
         exception_handlers={HTTPException: _refusal, Exception: _failure},
-        state=State({"templates": templates}),
-        openapi_config=_self_description(settings),
+        state=State({"templates": templates, "access": parts.access, "proxies": settings.proxies}),
+        openapi_config=_self_description(),
         lifespan=[_following(feed)],
+        request_max_body_size=MAX_BODY_BYTES,
         cors_config=None,
         logging_config=None,
         debug=False,
     )
+    check_every_route(app)
+    return app
 
 
 def _look_for_vendor_files(web_dir: Path) -> None:
@@ -130,29 +134,48 @@ def _given(part: object) -> Provide:
     return Provide(lambda: part, sync_to_thread=False)
 
 
-def _guarded(settings: WebSettings) -> Router:
-    """Everything that authentication protects, the static files too."""
-    static = static_files.create_static_files_router(
+def _visitor(scope: Scope) -> Caller | None:
+    return caller_of(ASGIConnection(scope))
+
+
+def _caller(scope: Scope) -> Caller:
+    caller = caller_of(ASGIConnection(scope))
+    if caller is None:
+        raise NotAuthorizedException("Please sign in.")
+    return caller
+
+
+def _csrf(scope: Scope) -> str:
+    scope["state"][CSRF_SHOWN] = True
+    return csrf_of(ASGIConnection(scope))
+
+
+_OF_THE_REQUEST = {
+    "visitor": Provide(_visitor, sync_to_thread=False),
+    "caller": Provide(_caller, sync_to_thread=False),
+    "csrf": Provide(_csrf, sync_to_thread=False),
+}
+
+
+def _static_files(settings: WebSettings) -> Router:
+    """Scripts, styles and fonts: the same for everybody, and the sign-in page needs them too."""
+    return static_files.create_static_files_router(
         "/static",
         [settings.web_dir / "static"],
         cache_control=CacheControlHeader(max_age=YEAR_S, public=True, immutable=True),
+        guards=[anybody],
         include_in_schema=False,
         send_as_attachment=False,
     )
-    return Router(
-        "/",
-        route_handlers=[live_page, live_stream, ApiController, metrics_text, thumbnail, static],
-        guards=settings.guards,
-    )
 
 
-def _self_description(settings: WebSettings) -> OpenAPIConfig:
-    """The API's own document, behind the same guards."""
+def _self_description() -> OpenAPIConfig:
+    """The API's own document, for whoever may use the API."""
     return OpenAPIConfig(
         title="RuID hub",
         version="1",
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-        openapi_router=Router("/api/v1", route_handlers=[], guards=settings.guards),
+        openapi_router=Router("/api/v1", route_handlers=[], guards=[requires(Role.VIEWER, Permit.SITE_READ)]),
     )
 
 
@@ -178,6 +201,19 @@ async def _secure(message: Message, _: Scope) -> None:
             headers[name] = value
 
 
+def _way_in(request: Request[Any, Any, Any]) -> Response[None] | None:
+    """Send a browser that nobody knows to the sign-in page, or to the set-up of a hub that is new."""
+    access: Access = request.app.state.access
+    if "hx-request" in request.headers:
+        return Response(None, status_code=401, headers={"HX-Redirect": "/login", "Cache-Control": "no-store"})
+    if "text/html" not in request.headers.get("accept", ""):
+        return None
+    if access.needs_set_up:
+        return see_other("/setup")
+    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return see_other("/login?" + urlencode({"next": asked if request.method == "GET" else "/"}))
+
+
 def _failure(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     log.error("web.request_failed", path=request.url.path, exc_info=error)
     return _refusal(request, InternalServerException())
@@ -185,6 +221,8 @@ def _failure(request: Request[Any, Any, Any], error: Exception) -> Response[Any]
 
 def _refusal(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """The one place where an error becomes a response: a page for people, JSON for programs."""
+    if error.status_code == 401 and (way_in := _way_in(request)) is not None:
+        return way_in
     if "text/html" not in request.headers.get("accept", ""):
         body = {"status_code": error.status_code, "detail": error.detail, "extra": error.extra}
         return Response(body, status_code=error.status_code, headers=error.headers)

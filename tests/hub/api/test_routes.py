@@ -2,26 +2,20 @@
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import UTC
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 from litestar import Litestar
-from litestar.connection import ASGIConnection
-from litestar.exceptions import NotAuthorizedException
-from litestar.handlers import BaseRouteHandler
 from litestar.testing import AsyncTestClient
 
-from hub_fakes import JPEG, NOON_S, WEB_DIR, FakeClock, health, hello, live, matched, row, track, web_app
+from hub_fakes import JPEG, NOON_S, FakeClock, health, hello, live, matched, row, track, web_app
 from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.live import feed as feed_module
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.site import Site, UniqueCount
 from ruid_hub.store import Store, open_store
-from ruid_hub.web_app import SECURITY_HEADERS, WebSettings, create_web_app
+from ruid_hub.web_app import SECURITY_HEADERS
 
 pytestmark = pytest.mark.asyncio
 
@@ -194,28 +188,3 @@ class TestSecurity:
             answer = await client.get("/healthz")
         assert answer.status_code == 500
         assert "secret" not in answer.text
-
-    async def test_a_guard_stands_before_every_route_but_health(self, site: Site, store: Store):
-        def nobody(_: ASGIConnection[Any, Any, Any, Any], __: BaseRouteHandler) -> None:
-            raise NotAuthorizedException
-
-        settings = WebSettings(web_dir=WEB_DIR, site_name="S", time_zone=UTC)
-        app = create_web_app(
-            site=site,
-            store=store,
-            settings=replace(settings, guards=(nobody,)),
-            notifier=ChangeNotifier(),
-            metrics=HubMetrics(),
-            clock=FakeClock(),
-        )
-        paths = {
-            route.path.replace("{observation_id:int}", "1").replace("{file_path:path}", "ruid.css")
-            for route in app.routes
-        }
-        assert {"/", "/live/stream", "/metrics", "/thumbnails/1", "/static/ruid.css", "/api/v1/site"} <= paths
-        open_paths = {"/healthz", "/healthz/live", "/healthz/ready"}
-        async with AsyncTestClient(app) as client:
-            for path in paths - open_paths:
-                assert (await client.get(path)).status_code == 401, path
-            for path in open_paths:
-                assert (await client.get(path)).status_code == 200, path

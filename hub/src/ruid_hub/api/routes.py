@@ -9,10 +9,13 @@ from litestar.exceptions import NotFoundException
 from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter
 
+from ruid_hub.access import Caller, Permit, Role
 from ruid_hub.api.given import Given
+from ruid_hub.api.guards import anybody, everywhere, requires
 from ruid_hub.integrations.metrics import CONTENT_TYPE, HubMetrics
 from ruid_hub.site import Site, SiteView
 from ruid_hub.store import Store
+from ruid_hub.store.access import place_of
 
 DAY_S = 86_400
 
@@ -27,10 +30,11 @@ class Health:
 
 
 class HealthController(Controller):
-    """For watchdogs and load balancers; the only routes that will never ask for a login."""
+    """For watchdogs and load balancers: these never ask for a login."""
 
     path = "/healthz"
     tags = ("health",)
+    guards = (anybody,)
 
     @get("/live", sync_to_thread=False)
     def live(self) -> dict[str, bool]:
@@ -50,29 +54,40 @@ class ApiController(Controller):
     path = "/api/v1"
     tags = ("site",)
 
-    @get("/site", sync_to_thread=False)
-    def site_now(self, site: Given[Site], clock: Given[Callable[[], float]]) -> SiteView:
-        """The live picture: counts, cameras, people."""
-        return site.view(clock())
+    @get("/site", guards=[requires(Role.VIEWER, Permit.PEOPLE_READ)], sync_to_thread=False)
+    def site_now(self, site: Given[Site], clock: Given[Callable[[], float]], caller: Given[Caller]) -> SiteView:
+        """The live picture: counts, cameras, people; of the cameras within the caller's reach."""
+        return site.view(clock(), sees=None if caller.reach.everywhere else caller.reach.covers)
 
 
-@get("/metrics", media_type=MediaType.TEXT, sync_to_thread=False, include_in_schema=False)
-def metrics_text(metrics: Given[HubMetrics]) -> Response[bytes]:
-    """Prometheus' text format."""
+@get(
+    "/metrics",
+    guards=[requires(Role.VIEWER, Permit.METRICS)],
+    media_type=MediaType.TEXT,
+    sync_to_thread=False,
+    include_in_schema=False,
+)
+def metrics_text(metrics: Given[HubMetrics], caller: Given[Caller]) -> Response[bytes]:
+    """Prometheus' text format; for accounts that may see every camera."""
+    everywhere(caller)
     return Response(metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
 
 
 @get(
     "/thumbnails/{observation_id:int}",
+    guards=[requires(Role.VIEWER, Permit.PEOPLE_READ)],
     sync_to_thread=True,
     responses={200: ResponseSpec(bytes, media_type="image/jpeg", description="The picture")},
 )
 def thumbnail(
     observation_id: Annotated[int, PathParameter(ge=1, le=2**63 - 1, description="Database id of the observation")],
     store: Given[Store],
+    caller: Given[Caller],
 ) -> Response[bytes]:
-    """The small picture of an observation, for as long as it is kept."""
-    jpeg = store.thumbnail(observation_id)
+    """The small picture of an observation, for as long as it is kept and within the caller's reach."""
+    with store.reading() as connection:
+        place = place_of(connection, observation_id)
+    jpeg = store.thumbnail(observation_id) if place and caller.reach.covers(place[0]) else None
     if jpeg is None:
         raise NotFoundException("There is no such picture, or it has expired.")
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": f"private, max-age={DAY_S}, immutable"})

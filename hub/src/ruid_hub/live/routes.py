@@ -1,27 +1,26 @@
 """The stream that open pages follow."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from litestar import get
 from litestar.connection import ASGIConnection
-from litestar.exceptions import PermissionDeniedException, ServiceUnavailableException
+from litestar.exceptions import ServiceUnavailableException
 from litestar.handlers import BaseRouteHandler
 from litestar.response import Stream
 
+from ruid_hub.access import Role
 from ruid_hub.api.given import Given
+from ruid_hub.api.guards import requires
+from ruid_hub.api.network import own_pages_only
 from ruid_hub.live.feed import LiveFeed
 
 
-def own_pages_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+def own_pages(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Keep other sites' pages from opening streams through a visitor's browser."""
-    elsewhere = connection.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}
-    origin = connection.headers.get("origin")
-    if elsewhere or (origin and urlsplit(origin).netloc != connection.headers.get("host")):
-        raise PermissionDeniedException("The live stream is for this hub's own pages.")
+    own_pages_only(connection, connection.app.state.proxies)
 
 
-@get("/live/stream", guards=[own_pages_only], sync_to_thread=False, include_in_schema=False)
+@get("/live/stream", guards=[requires(Role.VIEWER), own_pages], sync_to_thread=False, include_in_schema=False)
 def live_stream(feed: Given[LiveFeed]) -> Stream:
     """Server-sent events; unnamed ones hold fragments of the live page, `pulse` says that the hub lives."""
     if feed.full:

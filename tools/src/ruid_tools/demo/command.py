@@ -111,7 +111,13 @@ def _set_stage(folder: Path, sources: dict[str, str], *, port: int, once: bool) 
         folder,
         "hub",
         "ruid_hub",
-        {"RUID_HTTP_PORT": str(port), "RUID_NODE_PORT": str(node_port), "RUID_SITE_NAME": "RuID demo"},
+        {
+            "RUID_HTTP_PORT": str(port),
+            "RUID_NODE_PORT": str(node_port),
+            "RUID_SITE_NAME": "RuID demo",
+            # Nobody signs in to a demo; such a hub answers to this machine alone.
+            "RUID_ACCESS": "open",
+        },
     )
     # Both clips show the same scene: they share its time, safely in the past however fast they play.
     start_at_s = time.time() - (_CLIP_HEADROOM_S if once else 0.0)

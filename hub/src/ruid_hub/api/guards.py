@@ -1,0 +1,162 @@
+"""Who may use a route. Every route says it, or the hub does not start.
+
+`requires(role, permit)`, `anybody` and `before_setup` are guards; each also asks for the CSRF token where a request
+changes something and its caller is known by something that a browser sends by itself (a cookie, a proxy, nothing at
+all in the demo). Sockets and changes are for the hub's own pages: a request that another site's page caused is refused.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from litestar import Litestar, Request
+from litestar.connection import ASGIConnection
+from litestar.exceptions import (
+    ImproperlyConfiguredException,
+    NotAuthorizedException,
+    NotFoundException,
+    PermissionDeniedException,
+)
+from litestar.handlers import BaseRouteHandler
+from litestar.routes import HTTPRoute
+
+from ruid_hub.access import Access, Caller, Permit, Role, Way
+from ruid_hub.access.secrets import same
+from ruid_hub.api.network import AnyConnection, Proxies, own_pages_only
+
+CSRF_HEADER = "X-CSRF-Token"
+CSRF_FIELD = "_csrf"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+FORM = "application/x-www-form-urlencoded"
+
+
+class Gate(Protocol):
+    """A guard that says who may come in; `role` is None where nobody needs to be signed in."""
+
+    role: Role | None
+    permit: Permit | None
+
+    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None: ...
+
+
+class _Requires:
+    def __init__(self, role: Role, permit: Permit | None) -> None:
+        self.role: Role | None = role
+        self.permit = permit
+
+    async def __call__(self, connection: AnyConnection, _: BaseRouteHandler) -> None:
+        caller = caller_of(connection)
+        if caller is None:
+            raise NotAuthorizedException("Please sign in.", headers={"WWW-Authenticate": "Bearer"})
+        if not caller.may(self.role or Role.ADMIN, self.permit):
+            raise PermissionDeniedException("Your account, or this token, may not do this.")
+        await _unforged(connection, caller)
+
+
+class _Anybody:
+    role: Role | None = None
+    permit: Permit | None = None
+
+    async def __call__(self, connection: AnyConnection, _: BaseRouteHandler) -> None:
+        await _unforged(connection, caller_of(connection))
+
+
+class _BeforeSetup(_Anybody):
+    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
+        access: Access = connection.app.state.access
+        if not access.needs_set_up:
+            raise NotFoundException
+        await super().__call__(connection, handler)
+
+
+def requires(role: Role, permit: Permit | None = None) -> Gate:
+    """Signed-in people of that role or a higher one; with a permit, tokens that hold it too.
+
+    401 without a caller, 403 with the wrong one, 403 where a change lacks the CSRF token.
+    """
+    return _Requires(role, permit)
+
+
+anybody: Gate = _Anybody()
+"""No session is asked for: sign-in, static files, health."""
+before_setup: Gate = _BeforeSetup()
+"""For anybody, but 404 once the hub has a user."""
+
+
+def caller_of(connection: AnyConnection) -> Caller | None:
+    """Who makes the request; None while nobody is signed in."""
+    return connection.scope.get("user")
+
+
+def within(caller: Caller, *cameras: str) -> None:
+    """Raises NotFoundException where none of these cameras is within the caller's reach."""
+    if not caller.reach.covers_any(cameras):
+        raise NotFoundException
+
+
+def within_nodes(caller: Caller, node_id: str) -> None:
+    """Raises NotFoundException where the node is not within the caller's reach as a whole."""
+    if not caller.reach.covers_node(node_id):
+        raise NotFoundException
+
+
+def everywhere(caller: Caller) -> None:
+    """Raises PermissionDeniedException where the caller may see only some of the cameras."""
+    if not caller.reach.everywhere:
+        raise PermissionDeniedException("This is for accounts that may see every camera.")
+
+
+def deny_by_default(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """The application's own guard: a route without a gate is closed, should one ever get past the start."""
+    if gate_of(handler) is None and connection.scope.get("method") != "OPTIONS":
+        raise PermissionDeniedException("This route says nothing about who may use it.")
+
+
+def gate_of(handler: BaseRouteHandler) -> Gate | None:
+    """What a route says about who may use it: the innermost gate around it."""
+    gates = [guard for guard in handler.resolve_guards() if isinstance(guard, _Requires | _Anybody)]
+    return gates[-1] if gates else None
+
+
+def handlers_of(app: Litestar) -> Iterable[tuple[str, str, BaseRouteHandler]]:
+    """Every route as (path, method, handler); sockets have the method `WS`, mounted files `GET`."""
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for method, (handler, _) in route.route_handler_map.items():
+                yield route.path, str(method), handler
+        else:
+            handler: BaseRouteHandler = route.route_handler
+            yield route.path, "WS" if type(route).__name__ == "WebSocketRoute" else "GET", handler
+
+
+def check_every_route(app: Litestar) -> None:
+    """Raises ImproperlyConfiguredException where a route does not say who may use it."""
+    for path, method, handler in handlers_of(app):
+        if method != "OPTIONS" and gate_of(handler) is None:
+            raise ImproperlyConfiguredException(f"{method} {path} has no gate: see ruid_hub.api.guards")
+
+
+async def _unforged(connection: AnyConnection, caller: Caller | None) -> None:
+    """Raises PermissionDeniedException where a change was not made in one of the hub's own pages."""
+    if caller is not None and caller.way is Way.TOKEN:
+        return
+    proxies: Proxies = connection.app.state.proxies
+    if connection.scope["type"] == "websocket":
+        own_pages_only(connection, proxies)
+    elif connection.scope["method"] not in SAFE:
+        own_pages_only(connection, proxies)
+        if not same(await _carried(connection), csrf_of(connection)):
+            raise PermissionDeniedException("This form is out of date: reload the page and try again.")
+
+
+def csrf_of(connection: AnyConnection) -> str:
+    """The token that this browser's forms carry."""
+    access: Access = connection.app.state.access
+    secret: str = connection.scope.get("auth") or ""
+    return access.csrf_of(secret)
+
+
+async def _carried(connection: AnyConnection) -> str:
+    carried = connection.headers.get(CSRF_HEADER)
+    if carried is None and isinstance(connection, Request) and connection.content_type[0] == FORM:
+        carried = (await connection.form()).get(CSRF_FIELD)
+    return carried or ""

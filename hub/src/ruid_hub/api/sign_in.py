@@ -1,0 +1,176 @@
+"""Signing in and out, and the first user. The pages with the forms are in `ruid_hub.pages`."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from litestar import Request, Response, post
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+
+from ruid_hub.access import (
+    Access,
+    AlreadySetUp,
+    Audit,
+    Caller,
+    Role,
+    SignedIn,
+    TooManyAttempts,
+    UnusableName,
+    UnusablePassword,
+    WrongPassword,
+)
+from ruid_hub.api.caller import KNOWN_BROWSER, SESSION, VISIT, YEAR_S, cookie, cookie_name
+from ruid_hub.api.given import Given
+from ruid_hub.api.guards import anybody, before_setup, requires
+from ruid_hub.api.network import Proxies, client_address, is_secure
+
+SESSION_COOKIE_S = 30 * 86_400
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SignInForm:
+    """`next` is a path of this hub to go on to."""
+
+    name: str = ""
+    password: str = ""
+    next: str = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class SetupForm:
+    """The owner to be."""
+
+    name: str = ""
+    password: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordForm:
+    """The password of now, and the one from now on."""
+
+    current: str = ""
+    password: str = ""
+
+
+Form = Body(media_type=RequestEncodingType.URL_ENCODED)
+
+
+@post("/login", guards=[anybody], include_in_schema=False)
+async def sign_in(
+    request: AnyRequest,
+    data: Annotated[SignInForm, Form],
+    access: Given[Access],
+    audit: Given[Audit],
+    proxies: Given[Proxies],
+) -> Response[None]:
+    """303 to where the caller wanted to go, or back to the form with `trouble=wrong` or `trouble=slow`."""
+    onward = own_path(data.next)
+    secure = is_secure(request, proxies)
+    try:
+        signed_in = await asyncio.to_thread(
+            access.sign_in,
+            data.name,
+            data.password,
+            address=client_address(request, proxies),
+            browser=request.headers.get("user-agent", ""),
+            known_browser=request.cookies.get(cookie_name(KNOWN_BROWSER, secure=secure)),
+        )
+    except (WrongPassword, TooManyAttempts) as error:
+        slow = isinstance(error, TooManyAttempts)
+        if not slow:
+            await asyncio.to_thread(audit.record, None, "session.refuse", client_address(request, proxies))
+        trouble = {"trouble": "slow" if slow else "wrong", "next": onward}
+        return see_other(f"/login?{urlencode(trouble)}")
+    await asyncio.to_thread(audit.record, signed_in.caller, "session.begin", client_address(request, proxies))
+    return _into(onward, signed_in, secure=secure)
+
+
+@post("/setup", guards=[before_setup], include_in_schema=False)
+async def set_up(
+    request: AnyRequest,
+    data: Annotated[SetupForm, Form],
+    access: Given[Access],
+    audit: Given[Audit],
+    proxies: Given[Proxies],
+) -> Response[None]:
+    """Make the owner and sign them in; back to the form with `trouble=name`, `password` or `taken` otherwise."""
+    try:
+        signed_in = await asyncio.to_thread(
+            access.set_up,
+            data.name,
+            data.password,
+            address=client_address(request, proxies),
+            browser=request.headers.get("user-agent", ""),
+        )
+    except UnusableName:
+        return see_other("/setup?trouble=name")
+    except UnusablePassword:
+        return see_other("/setup?trouble=password")
+    except AlreadySetUp:
+        return see_other("/login?trouble=taken")
+    await asyncio.to_thread(audit.record, signed_in.caller, "hub.setup", signed_in.caller.name)
+    return _into("/", signed_in, secure=is_secure(request, proxies))
+
+
+@post("/logout", guards=[requires(Role.VIEWER)], include_in_schema=False)
+async def sign_out(
+    request: AnyRequest, caller: Given[Caller], access: Given[Access], audit: Given[Audit], proxies: Given[Proxies]
+) -> Response[None]:
+    """End this browser's session."""
+    await asyncio.to_thread(access.sign_out, caller)
+    await asyncio.to_thread(audit.record, caller, "session.end")
+    answer = see_other("/login")
+    answer.headers["Clear-Site-Data"] = '"cache"'
+    answer.cookies = [cookie(SESSION, "", secure=is_secure(request, proxies), max_age_s=0)]
+    return answer
+
+
+@post("/account/password", guards=[requires(Role.VIEWER)], include_in_schema=False)
+async def change_password(
+    request: AnyRequest,
+    data: Annotated[PasswordForm, Form],
+    caller: Given[Caller],
+    access: Given[Access],
+    audit: Given[Audit],
+    proxies: Given[Proxies],
+) -> Response[None]:
+    """Change the caller's own password; every other browser of theirs is signed out."""
+    address = client_address(request, proxies)
+    try:
+        await asyncio.to_thread(access.confirm, caller, data.current, address=address)
+        await asyncio.to_thread(access.accounts.set_password, caller.user_key, data.password)
+    except WrongPassword:
+        return see_other("/settings?trouble=wrong")
+    except TooManyAttempts:
+        return see_other("/settings?trouble=slow")
+    except UnusablePassword:
+        return see_other("/settings?trouble=password")
+    await asyncio.to_thread(audit.record, caller, "user.password", caller.name)
+    browser = request.headers.get("user-agent", "")
+    signed_in = await asyncio.to_thread(access.sign_in, caller.name, data.password, address=address, browser=browser)
+    return _into("/settings?done=password", signed_in, secure=is_secure(request, proxies))
+
+
+def own_path(wanted: str) -> str:
+    """A path of this hub: never another site's address, however it is spelt."""
+    plain = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
+    return wanted if plain and "\\" not in wanted else "/"
+
+
+def see_other(path: str) -> Response[None]:
+    """303: the browser asks for the path with GET."""
+    return Response(None, status_code=303, headers={"Location": path, "Cache-Control": "no-store"})
+
+
+def _into(path: str, signed_in: SignedIn, *, secure: bool) -> Response[None]:
+    answer = see_other(path)
+    answer.cookies = [
+        cookie(SESSION, signed_in.secret, secure=secure, max_age_s=SESSION_COOKIE_S),
+        cookie(KNOWN_BROWSER, signed_in.known_browser, secure=secure, max_age_s=YEAR_S),
+        cookie(VISIT, "", secure=secure, max_age_s=0),
+    ]
+    return answer

@@ -1,0 +1,30 @@
+"""What the hub is made of, as the routes see it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ruid_hub.access import Access, Audit
+from ruid_hub.hand import OperatorHand
+from ruid_hub.integrations.metrics import HubMetrics
+from ruid_hub.live.notifier import ChangeNotifier
+from ruid_hub.site import Site
+from ruid_hub.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubParts:
+    """Every field is a dependency of its own name: a route asks with `store: Given[Store]`.
+
+    `not_ready` gives the reasons why the hub cannot do its work, none when it can. What a test does not need may be
+    left out.
+    """
+
+    site: Site
+    store: Store
+    access: Access
+    audit: Audit
+    notifier: ChangeNotifier
+    metrics: HubMetrics
+    clock: Callable[[], float]
+    not_ready: Callable[[], tuple[str, ...]] = tuple
+    hand: OperatorHand | None = None
