@@ -154,6 +154,7 @@ _OF_THE_REQUEST = {
     "visitor": Provide(_visitor, sync_to_thread=False),
     "caller": Provide(_caller, sync_to_thread=False),
     "csrf": Provide(_csrf, sync_to_thread=False),
+    "look": Provide(look_at, sync_to_thread=False),
 }
 
 
