@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ruid_tools.train.corpus import UNLABELLED, BatchShape, draw_batch, read_corpus
+from ruid_tools.train.corpus import UNLABELLED, BatchShape, batch_of, draw_batch, read_corpus
 
 
 def make_set(folder: Path, names: list[str]) -> str:
@@ -66,3 +66,28 @@ def test_same_random_stream_draws_the_same_batch() -> None:
         for _ in range(2)
     ]
     assert batches[0].tolist() == batches[1].tolist()
+
+
+def test_a_batch_of_96_gives_what_identities_leave_to_unlabelled_crops() -> None:
+    shape = batch_of(14)
+    assert shape.identities * shape.pictures + shape.unlabelled == 96
+    assert batch_of(30).unlabelled == 0
+
+
+def test_more_unlabelled_pictures_take_part_without_an_identity(tmp_path: Path) -> None:
+    corpus = read_corpus(
+        [make_set(tmp_path / "one", two_pictures_of(1))], [], validation_share=0, rng=np.random.default_rng(0)
+    )
+    more = corpus.with_unlabelled([tmp_path / "more.jpg"])
+    assert more.labels.tolist() == [0, 0, UNLABELLED]
+    assert more.unlabelled.tolist() == [2]
+    assert more.paths[2] == tmp_path / "more.jpg"
+
+
+def test_held_out_pictures_are_not_for_training(tmp_path: Path) -> None:
+    names = [name for identity in range(1, 11) for name in two_pictures_of(identity)]
+    corpus = read_corpus([make_set(tmp_path / "one", names)], [], validation_share=0.2, rng=np.random.default_rng(0))
+    (held_out,) = corpus.validation
+    kept = set(corpus.paths_for_training)
+    assert kept.isdisjoint(corpus.paths[position] for position in held_out.positions)
+    assert len(kept) == 16

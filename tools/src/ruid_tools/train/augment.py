@@ -40,6 +40,24 @@ class Augmentation:
     erase: float = 0.4
 
 
+MILD = Augmentation(
+    zoom=0.05,
+    shift=0.04,
+    cut_legs=0.0,
+    low_resolution=0.25,
+    jpeg=0.1,
+    colour=0.3,
+    channel_gain=0.05,
+    brightness=0.08,
+    contrast=0.1,
+    saturation=0.15,
+    grey=0.0,
+    gamma=0.1,
+    erase=0.1,
+)
+"""Little enough that the teacher's embedding of the unchanged picture stays right."""
+
+
 def augment(crop: Pixels, *, height_px: int, width_px: int, how: Augmentation, rng: Generator) -> Pixels:
     """Return a changed copy of a BGR crop (any size) as (height_px, width_px, 3)."""
     changed = _reframe(crop, height_px=height_px, width_px=width_px, how=how, rng=rng)

@@ -13,11 +13,13 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from ruid_tools.errors import ToolError
-from ruid_tools.train.corpus import Corpus, read_corpus
+from ruid_tools.train.augment import MILD, Augmentation
+from ruid_tools.train.composites import kept_composites
+from ruid_tools.train.corpus import Corpus, batch_of, read_corpus
 from ruid_tools.train.pixels import PixelStore, cached_pixels
 from ruid_tools.train.run_folder import CHECKPOINT, SETTINGS, WEIGHTS
 from ruid_tools.train.schedule import Schedule, growing_stages, one_stage
-from ruid_tools.train.teacher import Floats, cached_teacher_embeddings
+from ruid_tools.train.teacher import Floats, cached_teacher_embeddings, spread
 
 BACKBONES = ("osnet_x0_25", "osnet_x0_5", "osnet_x1_0", "osnet_lct_x0_5", "resnet50")
 
@@ -68,6 +70,17 @@ class TrainingOptions:
         Time limit: the schedule is shortened so that it ends by then.
     learning_rate
         Highest learning rate; about 0.0005 suits a run that begins from trained weights.
+    identity_weight
+        Weight of the identity and of the triplet loss; that of the imitation is 10.
+    identities
+        Identities of a batch, four pictures of each; the rest of its 96 crops are unlabelled.
+    mild
+        Change pictures little, so that the teacher's embeddings of the unchanged ones stay right.
+    composites
+        How many composites of two training pictures are made for imitation: the upper half of one over the lower half
+        of the other, or with other hues. They need a teacher.
+    teacher_spread
+        How far the teacher's embeddings are whitened before they are imitated: 0 not at all, 1 wholly.
     validation_share
         Share of each set's identities that is held out for the validation mAP.
     seed
@@ -83,6 +96,11 @@ class TrainingOptions:
     steps: int = 20_000
     minutes: float | None = None
     learning_rate: float = 2e-3
+    identity_weight: float = 1.0
+    identities: int = 18
+    mild: bool = False
+    composites: int = 0
+    teacher_spread: float = 0.0
     validation_share: float = 0.04
     seed: int = 0
     device: str = "cpu"
@@ -129,13 +147,15 @@ def train_reid(
         import torch  # noqa: PLC0415 - not a dependency of RuID: only training wants it
 
         from ruid_tools.train import loop, trainer  # noqa: PLC0415 - they import torch
+        from ruid_tools.train.losses import LossWeights  # noqa: PLC0415 - the same
     except ImportError as error:
         raise TorchMissingError from error
     torch.set_num_threads(1 if options.device == "cpu" else options.threads)
     cv2.setNumThreads(1)
-    rng = np.random.default_rng(options.seed)
-    corpus = read_corpus(data, unlabelled or [], validation_share=options.validation_share, rng=rng)
-    pixels, imitated = _caches(corpus, teacher, out.parent / "cache", threads=options.threads)
+    cache = out.parent / "cache"
+    corpus = _gather(data, unlabelled or [], options, cache)
+    pixels, targets = _caches(corpus, teacher, cache, threads=options.threads)
+    imitated = None if targets is None else spread(targets, strength=options.teacher_spread)
     stages = growing_stages if init_from is None else one_stage
     settings = trainer.RunSettings(
         backbone=backbone,
@@ -145,6 +165,9 @@ def train_reid(
         ),
         limit_s=None if options.minutes is None else options.minutes * 60,
         seed=options.seed,
+        batch=batch_of(options.identities),
+        augmentation=MILD if options.mild else Augmentation(),
+        losses=LossWeights(identity=options.identity_weight, triplet=options.identity_weight),
         device=options.device,
         threads=options.threads,
     )
@@ -158,6 +181,16 @@ def train_reid(
     (out / SETTINGS).write_text(json.dumps({**asdict(settings), **stated}, indent=2, default=str), encoding="utf-8")
     loop.train_to_the_end(run, out=out, rhythm=loop.Rhythm(), report=_tell)
     Console().print(f"weights: {out / WEIGHTS}")
+
+
+def _gather(data: list[str], unlabelled: list[Path], options: TrainingOptions, cache: Path) -> Corpus:
+    """Return all pictures of a run, its composites included."""
+    rng = np.random.default_rng(options.seed)
+    corpus = read_corpus(data, unlabelled, validation_share=options.validation_share, rng=rng)
+    if not options.composites:
+        return corpus
+    made = kept_composites(corpus.paths_for_training, count=options.composites, cache=cache, seed=options.seed)
+    return corpus.with_unlabelled(made)
 
 
 def _caches(corpus: Corpus, teacher: Path | None, cache: Path, *, threads: int) -> tuple[PixelStore, Floats | None]:

@@ -1,7 +1,7 @@
 """The training corpus: labelled sets mixed with identities kept apart, unlabelled crops, and a validation split."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ Integers = NDArray[np.int64]
 UNLABELLED = -1
 _PICTURES = {".jpg", ".jpeg", ".png"}
 _MIN_PER_IDENTITY = 2
+_BATCH_CROPS = 96
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +41,23 @@ class Corpus:
     def identities(self) -> int:
         """How many classes the labels count."""
         return int(self.labels.max()) + 1
+
+    @property
+    def paths_for_training(self) -> list[Path]:
+        """The pictures that training may look at: all but the held-out ones."""
+        held_out = {int(position) for part in self.validation for position in part.positions}
+        return [path for position, path in enumerate(self.paths) if position not in held_out]
+
+    def with_unlabelled(self, more: list[Path]) -> "Corpus":
+        """Return the corpus with more pictures without identities."""
+        first = len(self.paths)
+        positions = np.arange(first, first + len(more), dtype=np.int64)
+        return replace(
+            self,
+            paths=self.paths + more,
+            labels=np.concatenate([self.labels, np.full(len(more), UNLABELLED, np.int64)]),
+            unlabelled=np.concatenate([self.unlabelled, positions]),
+        )
 
     def positions_by_label(self) -> list[Integers]:
         """Return, for each class, the positions of its pictures."""
@@ -121,6 +139,12 @@ class BatchShape:
     identities: int = 18
     pictures: int = 4
     unlabelled: int = 24
+
+
+def batch_of(identities: int) -> BatchShape:
+    """Return the shape of a batch of 96 crops with that many identities, the rest unlabelled."""
+    labelled = BatchShape(identities=identities, unlabelled=0)
+    return replace(labelled, unlabelled=max(0, _BATCH_CROPS - identities * labelled.pictures))
 
 
 def draw_batch(by_label: list[Integers], unlabelled: Integers, *, shape: BatchShape, rng: Generator) -> Integers:

@@ -16,6 +16,7 @@ Floats = NDArray[np.float32]
 
 _BATCH = 16
 _SAVE_EVERY_BATCHES = 64
+_LEAST_VARIANCE = 1e-4
 
 
 def cached_teacher_embeddings(paths: list[Path], *, model: Path, cache: Path, threads: int) -> Floats:
@@ -48,3 +49,17 @@ def _embed_both_ways(network: ReidNetwork, crops: NDArray[np.uint8]) -> Floats:
     """BGR crops (N, H, W, 3) -> unit embeddings (N, D)."""
     summed = network.embed(crops) + network.embed(crops[:, :, ::-1])
     return (summed / np.linalg.norm(summed, axis=1, keepdims=True)).astype(np.float32)
+
+
+def spread(embeddings: Floats, *, strength: float) -> Floats:
+    """Return unit embeddings centred and partly whitened: each principal direction divided by deviation^strength.
+
+    What all pictures share says nothing about who is shown, and the teacher's strongest directions hide the others.
+    """
+    if strength == 0:
+        return embeddings
+    centred = embeddings - embeddings.mean(axis=0)
+    variances, directions = np.linalg.eigh(np.cov(centred.T))
+    factors = (np.maximum(variances, 0) + _LEAST_VARIANCE) ** (-strength / 2)
+    turned = centred @ (directions * factors) @ directions.T
+    return (turned / np.linalg.norm(turned, axis=1, keepdims=True)).astype(np.float32)
