@@ -10,25 +10,30 @@ from pathlib import Path
 
 import structlog
 
-from ruid_core.tracking.tracklets import Tracklet
 from ruid_core.wire import messages as wm
+from ruid_edge.camera_file import own_rules
+from ruid_edge.camera_rules import Fault, find_fault, rules_from
 from ruid_edge.capture import CaptureLoop, Frame, FrameExchange, make_source
-from ruid_edge.capture.loop import CaptureEvents
+from ruid_edge.capture.loop import STALLED, STALLED_AFTER_S, CaptureEvents
 from ruid_edge.capture.recordings import Playback
 from ruid_edge.errors import EdgeError, NodeFailed
 from ruid_edge.health.machine import Machine
-from ruid_edge.inference import Embedder, load_detector
-from ruid_edge.pipeline import CameraPipeline, FrameOutcome, InferenceLoop, Models, ThumbnailPolicy
+from ruid_edge.inference import Embedder, PersonDetector, load_detector
+from ruid_edge.pipeline import CameraPipeline, CameraRules, FrameOutcome, InferenceLoop, LastParts, Models
 from ruid_edge.pipeline.loop import InferenceEvents
+from ruid_edge.pressure import Pressure
 from ruid_edge.report import Camera, health_message, hello_message, summarise
 from ruid_edge.settings import CameraSettings, EdgeSettings
 from ruid_edge.spool import Spool
 from ruid_edge.uplink import Uplink
-from ruid_edge.uplink.messages import live_message, tracklet_message
+from ruid_edge.uplink.messages import crossing_message, live_message, stay_message, tracklet_message
 
 _OUTBOX_ITEMS = 256
 _FLUSH_S = 1.5
 _POLL_S = 0.02
+_WATCH_EVERY_S = 1.0
+_LIGHTER = 0.8
+_STRIDE_PX = 32
 
 _log = structlog.get_logger("node")
 
@@ -43,12 +48,18 @@ class EdgeNode:
         self._started_s = time.monotonic()
         self._started_at_s = time.time()
         self._machine = Machine()
-        self._cameras = {camera.camera_id: self._make_camera(camera) for camera in settings.cameras}
+        rules = own_rules(settings)
+        self._cameras = {
+            camera.camera_id: self._make_camera(camera, rules[camera.camera_id]) for camera in settings.cameras
+        }
         self._exchange = FrameExchange(tuple(self._cameras))
         self._track_ids = itertools.count(1)
         self._inference = InferenceLoop(
-            self._exchange, self._make_pipeline, InferenceEvents(self._worked, self._finished, self._inference_failed)
+            self._exchange,
+            self._make_pipeline,
+            InferenceEvents(self._worked, self._spoiled, self._finished, self._inference_failed),
         )
+        self._pressure = Pressure(self._machine, self._cameras, busy_s=self._inference.busy_s)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._outbox: asyncio.Queue[wm.Content] = asyncio.Queue(_OUTBOX_ITEMS)
         self._uplink = Uplink(url=settings.hub_url, spool=spool, make_hello=self._hello, make_health=self._health)
@@ -61,10 +72,12 @@ class EdgeNode:
         self._loop = asyncio.get_running_loop()
         uplink = asyncio.create_task(self._uplink.run())
         outbox = asyncio.create_task(self._fill_spool())
+        watch = asyncio.create_task(self._watch())
         self._inference.start()
         for camera in self._cameras.values():
             camera.capture = self._start_capture(camera)
         await self._over.wait()
+        watch.cancel()
         await self._wind_down(uplink, outbox)
         if self._failure is not None:
             raise self._failure
@@ -74,16 +87,58 @@ class EdgeNode:
         self._stopping = True
         self._over.set()
 
+    # --- the hub's wishes, the supervisor's questions --------------------------------------------------
+
+    def find_fault(self, cameras: Sequence[wm.CameraConfig]) -> Fault | None:
+        """Return the first thing in a configuration that this node cannot do; changes nothing."""
+        return find_fault(cameras, camera_ids=tuple(self._cameras))
+
+    def apply(self, cameras: Sequence[wm.CameraConfig]) -> Fault | None:
+        """Put the hub's configuration into force, each camera's between two frames: the way in for the uplink.
+
+        All of it or, where it has a fault, nothing: the fault is returned and what was in force stays. A camera
+        that is not named goes by the node's own rules. Call it in the node's event loop, before `run` as well.
+        """
+        fault = self.find_fault(cameras)
+        if fault is not None:
+            return fault
+        wishes = {config.camera_id: config for config in cameras}
+        for camera_id, camera in self._cameras.items():
+            wish = wishes.get(camera_id, wm.CameraConfig(camera_id))
+            camera.rules = rules_from(wish, camera.own_rules)
+            camera.name = wish.name or camera.settings.name
+        return None
+
+    async def still(self, camera_id: str) -> wm.Still:
+        """Return the camera's newest picture, its masks applied; without one, `reason` says why."""
+        camera = self._cameras.get(camera_id)
+        if camera is None:
+            return wm.Still(camera_id, 0.0, b"", f"there is no camera '{camera_id}'")
+        captured_at_s, jpeg = await asyncio.to_thread(self._inference.still, camera_id)
+        counts = camera.tally.counts(now_s=time.time())
+        reason = "" if jpeg else counts.trouble or "no frame has come yet"
+        return wm.Still(camera_id, captured_at_s, jpeg, reason)
+
+    def stuck_for_s(self) -> float:
+        """Return for how long the most stuck thread has hung: a source that neither gives a frame nor fails, or a
+        frame that inference does not get done with. A supervisor that sees more than ten seconds should start the
+        node anew; a camera that is away and looked for is not stuck.
+        """
+        captures = (camera.capture for camera in self._cameras.values())
+        waits = [capture.stuck_for_s() for capture in captures if capture is not None]
+        return max([self._inference.stuck_for_s(), *waits])
+
     # --- putting it together ---------------------------------------------------------------------------
 
-    def _make_camera(self, camera: CameraSettings) -> Camera:
+    def _make_camera(self, camera: CameraSettings, rules: CameraRules) -> Camera:
         settings = self._settings
         playback = Playback(
             realtime=settings.pace == "real",
             loop=settings.loop,
             start_at_s=settings.start_at_s or self._started_at_s,
         )
-        return Camera(camera, make_source(camera.source, playback, on_unreadable=partial(self._unreadable, camera)))
+        source = make_source(camera.source, playback, on_unreadable=partial(self._unreadable, camera))
+        return Camera(camera, source, name=camera.name, own_rules=rules, rules=rules)
 
     def _unreadable(self, camera: CameraSettings, path: Path) -> None:
         self._cameras[camera.camera_id].tally.dropped("image_unreadable")
@@ -92,23 +147,27 @@ class EdgeNode:
     def _make_pipeline(self, camera_id: str, frame: Frame) -> CameraPipeline:
         camera = self._cameras[camera_id]
         height, width = frame.picture_bgr.shape[:2]
-        detector = load_detector(
+        load = partial(
+            load_detector,
             self._settings.detector,
             runtime=self._settings.runtime,
             threads=self._settings.threads,
             width_px=width,
             height_px=height,
         )
+        detector = load()
         camera.detector_model_id = detector.model_id
         return CameraPipeline(
-            Models(detector, self._embedder),
+            Models(detector, self._embedder, partial(load, long_side_px=_lighter_side_px(detector))),
+            size_px=(width, height),
             next_track_id=partial(next, self._track_ids),
-            thumbnails=ThumbnailPolicy(self._settings.thumbnails),
             stages=camera.stages,
+            rules=lambda: camera.rules,
+            effort=self._pressure.effort,
         )
 
     def _start_capture(self, camera: Camera) -> CaptureLoop:
-        camera_id, name = camera.settings.camera_id, camera.settings.name
+        camera_id, name = camera.settings.camera_id, camera.name
 
         def lost(reason: str, at_s: float) -> None:
             camera.tally.lost(reason)
@@ -121,14 +180,20 @@ class EdgeNode:
         def captured(frame: Frame, replaced: bool) -> None:  # noqa: FBT001 - the shape of the callback
             camera.tally.captured(grabbed_at_s=frame.grabbed_at_s, replaced=replaced)
 
+        def jumped(step_s: float) -> None:
+            camera.clock_jumps += 1
+            _log.warning("the clock was set", camera=name, step_s=round(step_s, 1))
+
         def ended() -> None:
             self._in_loop(partial(self._capture_ended, camera_id))
 
         def failed(error: EdgeError) -> None:
             self._in_loop(partial(self._camera_failed, camera_id, error))
 
-        events = CaptureEvents(camera.tally.opened, lost, back, captured, ended, failed)
-        capture = CaptureLoop(camera_id, camera.source, self._exchange, events)
+        events = CaptureEvents(camera.tally.opened, lost, back, captured, camera.tally.dropped, jumped, ended, failed)
+        capture = CaptureLoop(
+            camera_id, camera.source, self._exchange, events, frame_rate_fps=lambda: camera.rules.frame_rate_fps
+        )
         capture.start()
         return capture
 
@@ -148,17 +213,27 @@ class EdgeNode:
         now_s = time.time()
         camera.stages.note("frame", (now_s - outcome.grabbed_at_s) * 1000)
         camera.tally.worked(at_s=now_s, detections=outcome.detections)
+        camera.senses = outcome.senses
         self._in_loop(partial(self._uplink.show, live_message(camera_id, outcome)))
-        self._put_tracklets(camera_id, outcome.tracklets)
+        for crossing in outcome.crossings:
+            self._put(crossing_message(camera_id, crossing))
+        self._put_parts(camera_id, LastParts(outcome.tracklets, outcome.stays))
 
-    def _finished(self, camera_id: str, tracklets: Sequence[Tracklet]) -> None:
-        self._put_tracklets(camera_id, tracklets)
+    def _spoiled(self, camera_id: str, error: Exception) -> None:
+        camera = self._cameras[camera_id]
+        camera.tally.dropped("frame_unusable")
+        _log.warning("frame passed over, it cannot be worked on", camera=camera.name, reason=repr(error))
+
+    def _finished(self, camera_id: str, parts: LastParts) -> None:
+        self._put_parts(camera_id, parts)
         now_s = time.time()
         self._in_loop(partial(self._uplink.show, wm.Live(camera_id, now_s, now_s, ())))
 
-    def _put_tracklets(self, camera_id: str, tracklets: Sequence[Tracklet]) -> None:
-        self._cameras[camera_id].tally.recorded(len(tracklets))
-        for tracklet in tracklets:
+    def _put_parts(self, camera_id: str, parts: LastParts) -> None:
+        self._cameras[camera_id].tally.recorded(len(parts.tracklets))
+        for stay in parts.stays:
+            self._put(stay_message(camera_id, stay))
+        for tracklet in parts.tracklets:
             self._put(tracklet_message(camera_id, tracklet, embedding_model_id=self._embedder.model_id))
 
     def _inference_failed(self, error: BaseException) -> None:
@@ -175,7 +250,7 @@ class EdgeNode:
         """One camera cannot go on; the node does while it has another."""
         camera = self._cameras[camera_id]
         camera.tally.lost(str(error))
-        _log.error("camera given up", camera=camera.settings.name, reason=str(error))
+        _log.error("camera given up", camera=camera.name, reason=str(error))
         if all(other.ended or other is camera for other in self._cameras.values()):
             self._failure = self._failure or error
 
@@ -183,6 +258,22 @@ class EdgeNode:
         self._cameras[camera_id].ended = True
         if all(camera.ended for camera in self._cameras.values()):
             self._over.set()
+
+    async def _watch(self) -> None:
+        """Look at the load, the temperature and the sources, about once a second."""
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            throttled = await asyncio.to_thread(self._machine.throttled)
+            for told in self._pressure.look(now_s=time.monotonic(), throttled=throttled):
+                _log.warning("work is adapted", **told)
+            for camera in self._cameras.values():
+                self._watch_source(camera)
+
+    def _watch_source(self, camera: Camera) -> None:
+        silent_s = camera.capture.stuck_for_s() if camera.capture is not None else 0.0
+        if silent_s >= STALLED_AFTER_S and camera.tally.counts(now_s=time.time()).capturing:
+            camera.tally.lost(f"{STALLED}: no frame for {silent_s:.0f} s")
+            _log.warning("camera stalled", camera=camera.name, silent_s=round(silent_s))
 
     async def _fill_spool(self) -> None:
         """Store whatever waits in one commit, as often as something does."""
@@ -233,6 +324,7 @@ class EdgeNode:
             self._uplink.counters,
             self._machine,
             queues={"frames": self._exchange.waiting, "outbox": self._outbox.qsize()},
+            steps=self._pressure.steps,
             now_s=time.time(),
             uptime_s=time.monotonic() - self._started_s,
         )
@@ -247,3 +339,9 @@ class EdgeNode:
             now_s=time.time(),
             wall_s=time.monotonic() - self._started_s,
         )
+
+
+def _lighter_side_px(detector: PersonDetector) -> int:
+    """Return the long side of an input a fifth smaller, in whole strides."""
+    long_side_px = max(detector.input_size.width_px, detector.input_size.height_px)
+    return max(_STRIDE_PX, round(_LIGHTER * long_side_px / _STRIDE_PX) * _STRIDE_PX)

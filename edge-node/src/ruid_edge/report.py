@@ -10,6 +10,7 @@ from ruid_edge.health.machine import Machine
 from ruid_edge.health.stages import StageTimes
 from ruid_edge.health.tally import CameraTally
 from ruid_edge.inference import Embedder
+from ruid_edge.pipeline import CameraRules
 from ruid_edge.settings import CameraSettings, EdgeSettings
 from ruid_edge.spool import Spool, SpoolState
 from ruid_edge.uplink.client import UplinkCounters
@@ -18,15 +19,20 @@ from ruid_edge.uplink.messages import camera_health
 
 @dataclass(slots=True)
 class Camera:
-    """A camera of the running node and what is known of it."""
+    """A camera of the running node and what is known of it; `rules` are the node's `own_rules` and the hub's wishes."""
 
     settings: CameraSettings
     source: FrameSource
+    name: str = ""
+    own_rules: CameraRules = field(default_factory=CameraRules)
+    rules: CameraRules = field(default_factory=CameraRules)
     tally: CameraTally = field(default_factory=CameraTally)
     stages: StageTimes = field(default_factory=StageTimes)
     capture: CaptureLoop | None = None
     detector_model_id: str = ""
     ended: bool = False
+    senses: tuple[str, ...] = ()
+    clock_jumps: int = 0
 
 
 def hello_message(
@@ -55,6 +61,7 @@ def health_message(
     machine: Machine,
     *,
     queues: dict[str, int],
+    steps: tuple[str, ...],
     now_s: float,
     uptime_s: float,
 ) -> wm.Health:
@@ -63,7 +70,13 @@ def health_message(
         sent_at_s=now_s,
         uptime_s=uptime_s,
         cameras=tuple(
-            camera_health(camera_id, camera.tally.counts(now_s=now_s), camera.stages.summaries())
+            camera_health(
+                camera_id,
+                camera.tally.counts(now_s=now_s),
+                camera.stages.summaries(),
+                senses=camera.senses,
+                steps=steps,
+            )
             for camera_id, camera in cameras.items()
         ),
         spool_items=spool.items,
@@ -76,6 +89,7 @@ def health_message(
             "uplink_connections": uplink.connections,
             "uplink_live_replaced": uplink.live_replaced,
             "uplink_refused": uplink.refused,
+            "clock_jumps": sum(camera.clock_jumps for camera in cameras.values()),
         },
         cpu_percent=machine.cpu_percent(),
         memory_mb=machine.memory_mb(),
@@ -109,13 +123,13 @@ def summarise(
 
 def _camera_info(camera_id: str, camera: Camera, now_s: float) -> wm.CameraInfo:
     counts = camera.tally.counts(now_s=now_s)
-    return wm.CameraInfo(camera_id, camera.settings.name, counts.width_px, counts.height_px)
+    return wm.CameraInfo(camera_id, camera.name, counts.width_px, counts.height_px)
 
 
 def _camera_summary(camera: Camera, now_s: float) -> dict[str, object]:
     counts = camera.tally.counts(now_s=now_s)
     return {
-        "name": camera.settings.name,
+        "name": camera.name,
         "frames": counts.frames,
         "frames_skipped": sum(counts.drops.values()),
         "detections": counts.detections,

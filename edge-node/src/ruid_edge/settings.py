@@ -28,7 +28,8 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name
     `source` lists sources as a shell would read words, each optionally `name=source`: a file, a folder of
     images, a V4L2 device or index, an RTSP address, or `picamera[:index]`. `pace` plays recordings in `real`
     time or as `fast` as they can be worked on. `start_at_s` is the time of a recording's first frame (default:
-    now). `thumbnails` is the privacy policy for pictures of people.
+    now). `thumbnails` is the privacy policy for pictures of people. `camera_file` is a JSON file with the node's own
+    masks, zones and lines; see `ruid_edge.camera_file`.
     """
 
     hub_url: str = "ws://localhost:8765"
@@ -42,7 +43,8 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name
     embedder: str = "reid-osnet"
     runtime: Literal["onnxruntime", "openvino", "ncnn"] = "onnxruntime"
     threads: int = 2
-    thumbnails: Literal["off", "blurred", "on"] = "on"
+    thumbnails: Literal["off", "blurred", "on"] = "blurred"
+    camera_file: str = ""
     spool_max_mb: float = 256.0
     summary_file: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

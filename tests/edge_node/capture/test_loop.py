@@ -10,14 +10,14 @@ from ruid_edge.capture import CaptureLoop, Frame, FrameExchange, SourceLost
 from ruid_edge.capture.loop import CaptureEvents
 from ruid_edge.errors import EdgeError, SourceMissing
 
-PICTURE = np.zeros((2, 2, 3), np.uint8)
+PICTURE = np.zeros((48, 64, 3), np.uint8)
 
 
 class ScriptedSource:
     """Does what its script says: a number is a frame, an exception is raised, None ends it."""
 
     lossless = True
-    size_px = (2, 2)
+    size_px = (64, 48)
 
     def __init__(self, *script: "float | Exception | None") -> None:
         self._script: Iterator[float | Exception | None] = iter(script)
@@ -51,6 +51,8 @@ class Log:
             lost=lambda reason, at_s: self.said.append(("lost", reason)),
             back=lambda from_s, to_s, reason: self.said.append(("back", to_s, reason)),
             captured=lambda frame, replaced: self.said.append(frame.captured_at_s),
+            refused=lambda reason: self.said.append(("refused", reason)),
+            jumped=lambda step_s: self.said.append(("jumped", round(step_s))),
             ended=self.ended.set,
             failed=self.said.append,
         )
@@ -69,7 +71,7 @@ def run(source: ScriptedSource) -> Log:
 
 def test_a_recording_plays_to_its_end() -> None:
     source = ScriptedSource(1.0, 2.0, None)
-    assert run(source).said == [("opened", 2, 2), 1.0, 2.0]
+    assert run(source).said == [("opened", 64, 48), 1.0, 2.0]
     assert source.closed.is_set()
 
 
@@ -78,11 +80,11 @@ def test_a_lost_camera_is_opened_again_and_the_gap_is_told() -> None:
     log = run(source)
     assert source.opened == 3
     assert log.said == [
-        ("opened", 2, 2),
+        ("opened", 64, 48),
         1.0,
         ("lost", "unplugged"),
-        ("opened", 2, 2),
-        ("opened", 2, 2),
+        ("opened", 64, 48),
+        ("opened", 64, 48),
         ("back", 5.0, "unplugged"),
         5.0,
     ]

@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 from fakes import FakeDetector, FakeEmbedder
 from ruid_edge.capture import Frame
 from ruid_edge.health.stages import StageTimes
-from ruid_edge.pipeline import CameraPipeline, FrameOutcome, Models, ThumbnailPolicy, encode_thumbnail
+from ruid_edge.pipeline import CameraPipeline, CameraRules, FrameOutcome, Models, ThumbnailPolicy, encode_thumbnail
 
 RED_BOX = (100.0, 100.0, 160.0, 280.0)
 
 
-def picture() -> NDArray[np.uint8]:
+def picture(number: int = 0) -> NDArray[np.uint8]:
+    """A red person, and a light that blinks in a corner so that no two pictures in a row are alike."""
     scene = np.full((480, 640, 3), 90, np.uint8)
     scene[100:280, 100:160] = (0, 0, 250)
+    scene[400:, 560:] = 250 if number % 2 else 20
     return scene
 
 
@@ -24,7 +26,7 @@ def play(
     pipeline: CameraPipeline, frames: int, *, start: int = 0, scene: int = 1, fps: float = 10.0
 ) -> list[FrameOutcome]:
     return [
-        pipeline.take(Frame(picture(), 1000 + number / fps, 2000 + number / fps, scene))
+        pipeline.take(Frame(picture(number), 1000 + number / fps, 2000 + number / fps, scene))
         for number in range(start, start + frames)
     ]
 
@@ -33,11 +35,13 @@ def make(
     script: list[list[tuple[float, float, float, float]]], policy: ThumbnailPolicy = ThumbnailPolicy.ON
 ) -> tuple[CameraPipeline, FakeEmbedder]:
     embedder, numbers = FakeEmbedder(), count(1)
+    rules = CameraRules(thumbnails=policy)
     pipeline = CameraPipeline(
         Models(FakeDetector(script), embedder),
         next_track_id=lambda: next(numbers),
-        thumbnails=policy,
+        size_px=(640, 480),
         stages=StageTimes(),
+        rules=lambda: rules,
     )
     return pipeline, embedder
 
@@ -45,7 +49,7 @@ def make(
 def test_somebody_who_stays_becomes_a_track_and_tracklets() -> None:
     pipeline, embedder = make([[RED_BOX]] * 20)
     outcomes = play(pipeline, 20)
-    parts = [tracklet for outcome in outcomes for tracklet in outcome.tracklets] + list(pipeline.finish())
+    parts = [tracklet for outcome in outcomes for tracklet in outcome.tracklets] + list(pipeline.finish().tracklets)
     assert {part.track_id for part in parts} == {parts[0].track_id}
     assert parts[-1].final
     first = parts[0]
@@ -62,7 +66,7 @@ def test_an_empty_scene_costs_no_embedding() -> None:
     outcomes = play(pipeline, 10)
     assert embedder.crops == 0
     assert all(outcome.people == () and outcome.tracklets == () for outcome in outcomes)
-    assert pipeline.finish() == ()
+    assert pipeline.finish().tracklets == ()
 
 
 def test_a_cut_in_the_recording_ends_every_track() -> None:

@@ -42,11 +42,15 @@ class EmbeddingSchedule:
         self._settings = settings or EmbeddingScheduleSettings()
         self._past: dict[int, _Past] = {}
 
-    def choose(self, candidates: Sequence[Candidate], *, at_s: float) -> tuple[int, ...]:
-        """Return the indices of the candidates to embed now, most urgent first, and note them as embedded."""
-        urgencies = [self._urgency(candidate, at_s) for candidate in candidates]
+    def choose(self, candidates: Sequence[Candidate], *, at_s: float, slower: float = 1.0) -> tuple[int, ...]:
+        """Return the indices of the candidates to embed now, most urgent first, and note them as embedded.
+
+        With `slower`, refreshes wait that many times longer and a frame has room for that many times fewer.
+        """
+        urgencies = [self._urgency(candidate, at_s, self._settings.refresh_s * slower) for candidate in candidates]
         order = sorted(range(len(candidates)), key=lambda index: -urgencies[index])
-        chosen = tuple(index for index in order if urgencies[index] > 0)[: self._settings.per_frame]
+        room = max(1, int(self._settings.per_frame / slower))
+        chosen = tuple(index for index in order if urgencies[index] > 0)[:room]
         for index in chosen:
             self._note(candidates[index], at_s)
         return chosen
@@ -61,7 +65,7 @@ class EmbeddingSchedule:
         best = max(candidate.quality, past.best_quality) if past else candidate.quality
         self._past[candidate.track_id] = _Past(at_s, best)
 
-    def _urgency(self, candidate: Candidate, at_s: float) -> float:
+    def _urgency(self, candidate: Candidate, at_s: float, refresh_s: float) -> float:
         """Return how many refresh periods overdue the track is (new tracks count as many), 0 for not due."""
         settings = self._settings
         past = self._past.get(candidate.track_id)
@@ -72,5 +76,5 @@ class EmbeddingSchedule:
         since_s = at_s - past.at_s
         better = candidate.quality >= past.best_quality + settings.better_by and since_s >= settings.at_least_s
         # A period is met a little early rather than a frame late.
-        due = since_s >= 0.9 * settings.refresh_s
-        return since_s / settings.refresh_s if due or better else 0.0
+        due = since_s >= 0.9 * refresh_s
+        return since_s / refresh_s if due or better else 0.0

@@ -58,6 +58,10 @@ class Motion:
         joint += speed * t + self._pushed * (t * t / 2)
         speed += self._pushed * t
 
+    def foresee(self, elapsed_s: float) -> Array:
+        """Return the boxes as they should be after this long; changes nothing."""
+        return self.boxes_cxcywh_px + self._velocity * elapsed_s
+
     def correct(self, rows: NDArray[np.intp], seen_cxcywh_px: Array) -> None:
         """Take in that track `rows[i]` was seen as `seen_cxcywh_px[i]`."""
         place, joint, speed = self._spread[:, rows]

@@ -25,6 +25,7 @@ _NEVER = 1e9
 # Far inside what float32 holds exactly, far outside any picture.
 _FARTHEST_PX = 1e6
 _ROUNDING_S = 1e-6
+_TO_FOOT = np.array([0.0, 0.5])
 
 # Columns of a tracker's record of its tracks.
 _STARTED, _SEEN, _CONFIDENCE, _MEAN_CONFIDENCE, _SIGHTINGS, _START_X, _START_Y = range(7)
@@ -43,6 +44,8 @@ class Track:
     """The row of the boxes given to `update`, or -1: not seen in this frame, only predicted (coasting)."""
     started_at_s: float
     last_seen_at_s: float
+    foot_xy_px: tuple[float, float] = (0.0, 0.0)
+    """Where the person stands: the lower middle of the smoothed box, which does not jump when the legs are hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,19 @@ class Tracker:
         taken_by = self._start(seen, taken_by, at_s)
         self._at_s = at_s
         return TrackerStep(tracks=self._report(boxes_xyxy_px, taken_by), ended_track_ids=ended)
+
+    def foresee(self, *, at_s: float) -> tuple[Track, ...]:
+        """Return where the reported tracks should be at a time after the last frame; changes nothing.
+
+        For frames that nobody had time to look at: every box is predicted, every `detection_index` is -1.
+        """
+        boxes = self._motion.foresee(max(0.0, at_s - self._at_s)) if self._ids.size else self._motion.boxes_cxcywh_px
+        return self._tracks(corner_boxes(boxes), boxes, np.full(self._ids.size, _UNSEEN, np.intp))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is followed, not even one who is yet to be confirmed."""
+        return not self._ids.size
 
     def finish(self) -> TrackerStep:
         """End every track: the stream is over. What comes next may start at any time."""
@@ -208,14 +224,19 @@ class Tracker:
         return np.concatenate((taken_by, columns))
 
     def _report(self, boxes_xyxy_px: NDArray[np.float32], taken_by: NDArray[np.intp]) -> tuple[Track, ...]:
-        if not self._ids.size:
-            return ()
         boxes = corner_boxes(self._motion.boxes_cxcywh_px)
         found = taken_by >= 0
         boxes[found] = boxes_xyxy_px[taken_by[found]]
-        rows = zip(self._ids.tolist(), boxes.tolist(), taken_by.tolist(), self._record.tolist(), strict=True)
+        return self._tracks(boxes, self._motion.boxes_cxcywh_px, taken_by)
+
+    def _tracks(self, boxes_xyxy_px: Array, smooth_cxcywh_px: Array, taken_by: NDArray[np.intp]) -> tuple[Track, ...]:
+        if not self._ids.size:
+            return ()
+        feet = smooth_cxcywh_px[:, :2] + smooth_cxcywh_px[:, 2:] * _TO_FOOT
+        columns = (self._ids, boxes_xyxy_px, taken_by, self._record, feet)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
         confirmed = compress(rows, self._ids != _TENTATIVE)
         return tuple(
-            Track(track_id, tuple(box), record[_CONFIDENCE], index, record[_STARTED], record[_SEEN])
-            for track_id, box, index, record in confirmed
+            Track(track_id, tuple(box), record[_CONFIDENCE], index, record[_STARTED], record[_SEEN], tuple(foot))
+            for track_id, box, index, record, foot in confirmed
         )

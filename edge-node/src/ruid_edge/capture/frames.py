@@ -13,7 +13,10 @@ class SourceLost(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """A picture (H, W, 3) uint8 BGR; nobody changes its pixels.
+    """A picture (H, W, 3) uint8 BGR, handed over for good: whoever works on it paints its masks into it.
+
+    `small_bgr` is the same scene, whole and in the same proportions, at about the size that a detector wants (long
+    side 320 to 640), where the source has it for nothing, as a camera's scaler does; crops come from the large one.
 
     `captured_at_s` is the time of the scene (a recording has its own), `grabbed_at_s` when the frame reached us,
     both in seconds since the Unix epoch. `scene` counts up whenever continuity is lost: a loop, a reconnection.
@@ -23,6 +26,7 @@ class Frame:
     captured_at_s: float
     grabbed_at_s: float
     scene: int
+    small_bgr: NDArray[np.uint8] | None = None
 
 
 class FrameSource(Protocol):

@@ -31,7 +31,7 @@ class Recording:
     def __init__(self, pictures: "Pictures", playback: Playback) -> None:
         self._pictures = pictures
         self._playback = playback
-        self._started_at_s = 0.0
+        self._started_monotonic_s = 0.0
         self._scene_at_s = 0.0
         self._index = 0
         self._scene = 0
@@ -49,9 +49,9 @@ class Recording:
     def open(self) -> None:
         """Start playing at the first frame; raise `SourceMissing` where there is nothing to play."""
         self._pictures.rewind()
-        self._started_at_s = time.time()
+        self._started_monotonic_s = time.monotonic()
         if self._scene == 0:
-            self._scene_at_s = self._playback.start_at_s or self._started_at_s
+            self._scene_at_s = self._playback.start_at_s or time.time()
         self._scene += 1
 
     def read(self) -> Frame | None:
@@ -67,7 +67,7 @@ class Recording:
         offset_s = self._index / self._pictures.fps
         self._index += 1
         if self._playback.realtime:
-            time.sleep(max(0.0, self._started_at_s + offset_s - time.time()))
+            time.sleep(max(0.0, self._started_monotonic_s + offset_s - time.monotonic()))
         return Frame(picture, self._scene_at_s + offset_s, time.time(), self._scene)
 
     def close(self) -> None:

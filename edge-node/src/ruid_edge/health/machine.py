@@ -1,6 +1,17 @@
 """What the hardware says of itself."""
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import psutil
+
+_THROTTLED_FILE = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+_THROTTLED_NOW = 0b1111
+"""Bits of the Raspberry Pi's firmware: under-voltage, frequency capped, throttled, soft temperature limit; the higher
+bits say what happened since boot.
+"""
+_ASK_WITHIN_S = 2.0
 
 
 class Machine:
@@ -25,3 +36,25 @@ class Machine:
             reading.current for name in ("cpu_thermal", "coretemp", "k10temp") for reading in sensors.get(name, [])
         ]
         return max(readings, default=None)
+
+    def throttled(self) -> bool:
+        """Return whether the firmware of a Raspberry Pi slows the processor down; False on any other machine.
+
+        May take tens of milliseconds: call it from a thread of its own.
+        """
+        return bool(_firmware_flags() & _THROTTLED_NOW)
+
+
+def _firmware_flags() -> int:
+    try:
+        if _THROTTLED_FILE.exists():
+            return int(_THROTTLED_FILE.read_text(encoding="ascii"), 16)
+        program = shutil.which("vcgencmd")
+        if program is None:
+            return 0
+        told = subprocess.run(  # noqa: S603 - no shell, no input
+            [program, "get_throttled"], capture_output=True, text=True, timeout=_ASK_WITHIN_S, check=True
+        )
+        return int(told.stdout.strip().rpartition("=")[2], 16)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return 0

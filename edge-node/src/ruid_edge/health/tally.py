@@ -52,6 +52,7 @@ class CameraTally:
         """A frame came; `replaced` when it took the place of one that was never looked at."""
         with self._lock:
             self._last_frame_at_s = grabbed_at_s
+            self._capturing, self._trouble = True, ""
             if replaced:
                 self._drops["inference_busy"] = self._drops.get("inference_busy", 0) + 1
 

@@ -1,20 +1,26 @@
 """One camera's chain from frame to tracklets; called by one thread."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ruid_core.geometry.boxes import to_relative
-from ruid_core.tracking import Track, Tracker
+from ruid_core.tracking import Crossing, Stay, Track, Tracker, TrackerSettings
 from ruid_core.tracking.embedding_schedule import Candidate, EmbeddingSchedule
 from ruid_core.tracking.tracklets import Sample, Sighting, Tracklet, TrackletRecorder
 from ruid_core.vision import Detections, crop_quality
+from ruid_core.vision.sense import SceneSense
 from ruid_edge.capture import Frame
 from ruid_edge.health.stages import StageTimes
-from ruid_edge.pipeline.thumbnails import ThumbnailPolicy, cut_crop
+from ruid_edge.pipeline.adaptation import Effort
+from ruid_edge.pipeline.gate import ChangeGate
+from ruid_edge.pipeline.pictures import encode_still, hide, sample
+from ruid_edge.pipeline.places import Places, PlaceStep
+from ruid_edge.pipeline.rules import CameraRules
+from ruid_edge.pipeline.thumbnails import cut_crop
 
 Box = tuple[float, float, float, float]
 
@@ -22,6 +28,11 @@ _PRESENT_WITHIN_S = 0.35
 """Somebody who was not seen for longer may be hidden or gone, and does not count as in view."""
 _CLOCK_STEP_S = 1.0
 _LEAST_STEP_S = 1e-3
+_EARLY = 0.9
+"""A detector that may look every 0.1 s looks at frames 0.09 s apart as well: frames do not come on the dot."""
+_SENSE_EVERY_S = 0.5
+_SURELY_ABOVE = 0.05
+"""A new track must on average be this much surer than its first detection, as in the tracker's own settings."""
 
 
 class Detector(Protocol):
@@ -47,17 +58,21 @@ class CropEmbedder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The models of one camera; the embedder may be shared between cameras of one thread."""
+    """The models of one camera; the embedder may be shared between cameras of one thread.
+
+    `load_lighter` gives the detector for when the node must do with less; without it there is no such step.
+    """
 
     detector: Detector
     embedder: CropEmbedder
+    load_lighter: Callable[[], Detector] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LivePerson:
     """Somebody in view; `box_rel` in fractions of the picture.
 
-    `seen` is False for one who is hidden in this very frame and was seen a moment ago.
+    `seen` is False for one who is hidden in this very frame, or whose box is predicted because nobody looked.
     """
 
     track_id: int
@@ -65,62 +80,112 @@ class LivePerson:
     confidence: float
     started_at_s: float
     seen: bool
+    zones: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameOutcome:
-    """What one frame gave: who is in view, and the tracklets that are due."""
+    """What one frame gave: who is in view, the tracklets that are due, and what happened at zones and lines.
+
+    `looked` is False where the detector was spared: nothing had changed, or the node must do with less.
+    """
 
     captured_at_s: float
     grabbed_at_s: float
     detections: int
     people: tuple[LivePerson, ...]
     tracklets: tuple[Tracklet, ...]
+    crossings: tuple[Crossing, ...] = ()
+    stays: tuple[Stay, ...] = ()
+    senses: tuple[str, ...] = ()
+    looked: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LastParts:
+    """What is left when tracks end all at once."""
+
+    tracklets: tuple[Tracklet, ...] = ()
+    stays: tuple[Stay, ...] = ()
+
+
+_NOTHING = LastParts()
 
 
 class CameraPipeline:
-    """Turns the frames of one camera into tracklets."""
+    """Turns the frames of one camera, all of one size, into tracklets.
+
+    `rules` and `effort` are asked before each frame, so what they return changes between two frames and never
+    within one.
+    """
 
     def __init__(
-        self, models: Models, *, next_track_id: Callable[[], int], thumbnails: ThumbnailPolicy, stages: StageTimes
+        self,
+        models: Models,
+        *,
+        size_px: tuple[int, int],
+        next_track_id: Callable[[], int],
+        stages: StageTimes,
+        rules: Callable[[], CameraRules] = CameraRules,
+        effort: Callable[[], Effort] = Effort,
     ) -> None:
+        self.size_px = size_px
         self._models = models
-        self._thumbnails = thumbnails
+        self._lighter: Detector | None = None
         self._stages = stages
         self._next_track_id = next_track_id
-        self._tracker = Tracker(next_track_id=next_track_id)
+        self._ask_rules, self._ask_effort = rules, effort
+        self._rules, self._effort = rules(), effort()
+        self._tracker = self._new_tracker()
+        self._places = self._new_places()
         self._schedule = EmbeddingSchedule()
         self._recorder = TrackletRecorder(dim=models.embedder.dim)
+        self._gate = ChangeGate()
+        self._sense = SceneSense()
+        self._senses: tuple[str, ...] = ()
+        self._sensed_at_s = self._looked_at_s = self._at_s = float("-inf")
+        self._people: tuple[LivePerson, ...] = ()
         self._scene = 0
-        self._at_s = float("-inf")
+        self._newest: Frame | None = None
 
     def take(self, frame: Frame) -> FrameOutcome:
-        """Work on the next frame."""
-        cut_short = self._begin_scene(frame)
-        with self._stages.measure("detect"):
-            detections = self._models.detector.detect(frame.picture_bgr)
-        with self._stages.measure("track"):
-            step = self._tracker.update(detections.boxes_xyxy_px, detections.confidences, at_s=self._at_s)
-            visible = [track for track in step.tracks if track.detection_index >= 0]
-            self._recorder.see(self._sightings(visible, frame), at_s=self._at_s, grabbed_at_s=frame.grabbed_at_s)
-        with self._stages.measure("embed"):
-            self._embed(visible, frame)
-        self._schedule.forget(step.ended_track_ids)
-        due = self._recorder.cut_due(at_s=self._at_s)
-        ended = self._recorder.end(step.ended_track_ids)
-        present = [track for track in step.tracks if self._at_s - track.last_seen_at_s <= _PRESENT_WITHIN_S]
-        people = tuple(self._people(present, frame))
-        return FrameOutcome(
-            frame.captured_at_s, frame.grabbed_at_s, len(detections.confidences), people, cut_short + due + ended
+        """Work on the next frame: masks first, so that nothing after them sees what they hide."""
+        last = self._begin_scene(frame)
+        last = self._follow_rules() or last
+        self._effort = self._ask_effort()
+        with self._stages.measure("prepare"):
+            frame = self._hide(frame)
+            self._newest = frame
+            due = self._is_due(frame)
+        outcome = self._look(frame) if due else self._spare(frame)
+        return replace(
+            outcome,
+            tracklets=last.tracklets + outcome.tracklets,
+            stays=last.stays + outcome.stays,
+            senses=self._senses,
         )
 
-    def finish(self) -> tuple[Tracklet, ...]:
-        """End every track and return the last tracklets."""
+    def still(self) -> tuple[float, bytes]:
+        """Return the time of the newest frame and a JPEG of it, masked by the rules of now; b"" before the first.
+
+        May be called from another thread.
+        """
+        frame = self._newest
+        if frame is None:
+            return 0.0, b""
+        return frame.captured_at_s, encode_still(frame.picture_bgr, self._ask_rules().masks_rel)
+
+    def finish(self) -> LastParts:
+        """End every track and return what is left of them."""
         ended = self._tracker.finish().ended_track_ids
         self._schedule.forget(ended)
-        return self._recorder.end(ended)
+        self._people = ()
+        step = self._places.see((), ended_track_ids=ended, at_s=self._at_s)
+        return LastParts(self._recorder.end(ended), step.stays)
 
-    def _begin_scene(self, frame: Frame) -> tuple[Tracklet, ...]:
+    # --- before a frame --------------------------------------------------------------------------------
+
+    def _begin_scene(self, frame: Frame) -> LastParts:
         """Set the time of this frame; where continuity is lost, tracks end: what follows is not where it was.
 
         A clock that steps back a little (it was corrected) does not end them, time just stands still meanwhile.
@@ -128,48 +193,168 @@ class CameraPipeline:
         stepped_back_s = self._at_s - frame.captured_at_s
         if frame.scene == self._scene and stepped_back_s < _CLOCK_STEP_S:
             self._at_s = frame.captured_at_s if stepped_back_s < 0 else self._at_s + _LEAST_STEP_S
-            return ()
+            return _NOTHING
         self._scene, self._at_s = frame.scene, frame.captured_at_s
+        self._sensed_at_s = self._looked_at_s = float("-inf")
         last = self.finish()
-        self._tracker = Tracker(next_track_id=self._next_track_id)
+        self._tracker = self._new_tracker()
         return last
 
-    def _sightings(self, tracks: Sequence[Track], frame: Frame) -> list[Sighting]:
-        boxes_rel = _relative_boxes(tracks, frame)
-        return [Sighting(track.track_id, box, track.started_at_s) for track, box in zip(tracks, boxes_rel, strict=True)]
+    def _follow_rules(self) -> LastParts | None:
+        """Put new rules into force; return what ends with the old ones, None where nothing changed."""
+        rules, before = self._ask_rules(), self._rules
+        if rules is before:
+            return None
+        self._rules = rules
+        self._sense = SceneSense()
+        last = _NOTHING
+        if rules.detection_confidence != before.detection_confidence:
+            last = self.finish()
+            self._tracker = self._new_tracker()
+        if (rules.zones, rules.lines) != (before.zones, before.lines):
+            last = LastParts(last.tracklets, last.stays + self._places.finish())
+            self._places = self._new_places()
+        return last
 
-    def _people(self, tracks: Sequence[Track], frame: Frame) -> list[LivePerson]:
-        boxes_rel = _relative_boxes(tracks, frame)
-        return [
-            LivePerson(track.track_id, box, track.confidence, track.started_at_s, track.detection_index >= 0)
-            for track, box in zip(tracks, boxes_rel, strict=True)
-        ]
+    def _hide(self, frame: Frame) -> Frame:
+        masks = self._rules.masks_rel
+        if not masks:
+            return frame
+        small = None if frame.small_bgr is None else hide(frame.small_bgr, masks)
+        return replace(frame, picture_bgr=hide(frame.picture_bgr, masks), small_bgr=small)
+
+    def _is_due(self, frame: Frame) -> bool:
+        """Return whether the detector should look at this frame; the picture's own state is judged on the way."""
+        small = sample(frame.picture_bgr)
+        if self._at_s - self._sensed_at_s >= _SENSE_EVERY_S:
+            self._sensed_at_s = self._at_s
+            self._senses = self._sense.see(small, frame.picture_bgr, at_s=self._at_s)
+        changed = self._gate.opens_for(small, at_s=self._at_s, occupied=not self._tracker.is_empty)
+        rested_s = self._at_s - self._looked_at_s
+        return changed and rested_s >= _EARLY * self._effort.detect_every_s
+
+    # --- a frame ---------------------------------------------------------------------------------------
+
+    def _look(self, frame: Frame) -> FrameOutcome:
+        """Detect, follow, embed and record."""
+        self._looked_at_s = self._at_s
+        with self._stages.measure("detect"):
+            detections = self._detect(frame)
+        with self._stages.measure("track"):
+            step = self._tracker.update(detections.boxes_xyxy_px, detections.confidences, at_s=self._at_s)
+            visible = [track for track in step.tracks if track.detection_index >= 0]
+            self._recorder.see(self._sightings(visible), at_s=self._at_s, grabbed_at_s=frame.grabbed_at_s)
+            places = self._places.see(visible, ended_track_ids=step.ended_track_ids, at_s=self._at_s)
+        with self._stages.measure("embed"):
+            self._embed(visible, frame)
+        self._gate.looked(at_s=self._at_s, found_somebody=not self._tracker.is_empty)
+        self._schedule.forget(step.ended_track_ids)
+        due = self._recorder.cut_due(at_s=self._at_s)
+        ended = self._recorder.end(step.ended_track_ids)
+        self._people = self._present(step.tracks)
+        return self._outcome(frame, detections=len(detections), tracklets=due + ended, places=places)
+
+    def _spare(self, frame: Frame) -> FrameOutcome:
+        """Spare the detector: an unchanged picture shows who was there before, a changed one who should be now."""
+        if self._effort.detect_every_s:
+            self._people = self._present(self._tracker.foresee(at_s=self._at_s))
+        return self._outcome(frame, looked=False)
+
+    def _outcome(
+        self,
+        frame: Frame,
+        *,
+        detections: int = 0,
+        tracklets: tuple[Tracklet, ...] = (),
+        places: PlaceStep | None = None,
+        looked: bool = True,
+    ) -> FrameOutcome:
+        places = places or PlaceStep()
+        return FrameOutcome(
+            captured_at_s=frame.captured_at_s,
+            grabbed_at_s=frame.grabbed_at_s,
+            detections=detections,
+            people=self._people,
+            tracklets=tracklets,
+            crossings=places.crossings,
+            stays=places.stays,
+            looked=looked,
+        )
+
+    def _detect(self, frame: Frame) -> Detections:
+        """Return people in pixels of the large picture, found in the small one where there is one."""
+        detector = self._detector()
+        if frame.small_bgr is None:
+            return detector.detect(frame.picture_bgr)
+        found = detector.detect(frame.small_bgr)
+        small_height, small_width = frame.small_bgr.shape[:2]
+        width, height = self.size_px
+        scale = np.array([width / small_width, height / small_height] * 2, np.float32)
+        return Detections(found.boxes_xyxy_px * scale, found.confidences)
+
+    def _detector(self) -> Detector:
+        if not self._effort.smaller_input or self._models.load_lighter is None:
+            return self._models.detector
+        if self._lighter is None:
+            self._lighter = self._models.load_lighter()
+        return self._lighter
 
     def _embed(self, tracks: Sequence[Track], frame: Frame) -> None:
         if not tracks:
             return
-        height, width = frame.picture_bgr.shape[:2]
+        width, height = self.size_px
         boxes = np.array([track.box_xyxy_px for track in tracks], np.float32)
         qualities = crop_quality(boxes, width_px=width, height_px=height)
         candidates = [
             Candidate(track.track_id, float(quality), track.started_at_s)
             for track, quality in zip(tracks, qualities, strict=True)
         ]
-        chosen = self._schedule.choose(candidates, at_s=self._at_s)
+        chosen = self._schedule.choose(candidates, at_s=self._at_s, slower=self._effort.embed_slower)
         if not chosen:
             return
         embeddings = self._models.embedder.embed(frame.picture_bgr, boxes[list(chosen)])
         for index, embedding in zip(chosen, embeddings, strict=True):
-            crop = cut_crop(frame.picture_bgr, tracks[index].box_xyxy_px, self._thumbnails)
-            sample = Sample(self._at_s, frame.grabbed_at_s, embedding, candidates[index].quality, crop)
-            self._recorder.add(tracks[index].track_id, sample)
+            crop = cut_crop(frame.picture_bgr, tracks[index].box_xyxy_px, self._rules.thumbnails)
+            taken = Sample(self._at_s, frame.grabbed_at_s, embedding, candidates[index].quality, crop)
+            self._recorder.add(tracks[index].track_id, taken)
 
+    # --- parts -----------------------------------------------------------------------------------------
 
-def _relative_boxes(tracks: Sequence[Track], frame: Frame) -> list[Box]:
-    """Return boxes as fractions of the picture, cut at its edges."""
-    if not tracks:
-        return []
-    height, width = frame.picture_bgr.shape[:2]
-    boxes = np.array([track.box_xyxy_px for track in tracks], np.float32)
-    relative = np.clip(to_relative(boxes, width_px=width, height_px=height), 0, 1)
-    return [(x1, y1, x2, y2) for x1, y1, x2, y2 in relative.tolist()]
+    def _new_tracker(self) -> Tracker:
+        confidence = self._rules.detection_confidence
+        if confidence is None:
+            return Tracker(next_track_id=self._next_track_id)
+        settings = TrackerSettings(
+            sure_confidence=confidence, confirming_confidence=min(1.0, confidence + _SURELY_ABOVE)
+        )
+        return Tracker(next_track_id=self._next_track_id, settings=settings)
+
+    def _new_places(self) -> Places:
+        return Places(self._rules, width_px=self.size_px[0], height_px=self.size_px[1])
+
+    def _sightings(self, tracks: Sequence[Track]) -> list[Sighting]:
+        boxes_rel = self._relative_boxes(tracks)
+        return [Sighting(track.track_id, box, track.started_at_s) for track, box in zip(tracks, boxes_rel, strict=True)]
+
+    def _present(self, tracks: Sequence[Track]) -> tuple[LivePerson, ...]:
+        present_within_s = max(_PRESENT_WITHIN_S, self._effort.detect_every_s)
+        present = [track for track in tracks if self._at_s - track.last_seen_at_s <= present_within_s]
+        return tuple(
+            LivePerson(
+                track.track_id,
+                box,
+                track.confidence,
+                track.started_at_s,
+                track.detection_index >= 0,
+                self._places.zones_of(track.track_id),
+            )
+            for track, box in zip(present, self._relative_boxes(present), strict=True)
+        )
+
+    def _relative_boxes(self, tracks: Sequence[Track]) -> list[Box]:
+        """Return boxes as fractions of the picture, cut at its edges."""
+        if not tracks:
+            return []
+        boxes = np.array([track.box_xyxy_px for track in tracks], np.float32)
+        relative = np.clip(to_relative(boxes, width_px=self.size_px[0], height_px=self.size_px[1]), 0, 1)
+        return [(x1, y1, x2, y2) for x1, y1, x2, y2 in relative.tolist()]

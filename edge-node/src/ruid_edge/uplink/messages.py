@@ -1,5 +1,6 @@
 """The node's own values to the wire's, so that a rename here cannot change bytes there."""
 
+from ruid_core.tracking import Crossing, Stay
 from ruid_core.tracking.tracklets import Tracklet
 from ruid_core.wire import messages as wm
 from ruid_core.wire.vectors import pack_embeddings
@@ -31,13 +32,36 @@ def tracklet_message(camera_id: str, tracklet: Tracklet, *, embedding_model_id: 
 def live_message(camera_id: str, outcome: FrameOutcome) -> wm.Live:
     """Return who is in view as a live message."""
     people = (
-        wm.LiveTrack(person.track_id, person.box_rel, min(1.0, max(0.0, person.confidence)), person.started_at_s)
+        wm.LiveTrack(
+            person.track_id,
+            person.box_rel,
+            min(1.0, max(0.0, person.confidence)),
+            person.started_at_s,
+            person.zones,
+        )
         for person in outcome.people
     )
     return wm.Live(camera_id, outcome.captured_at_s, outcome.grabbed_at_s, tuple(people))
 
 
-def camera_health(camera_id: str, counts: CameraCounts, stages: tuple[StageSummary, ...]) -> wm.CameraHealth:
+def crossing_message(camera_id: str, crossing: Crossing) -> wm.Crossing:
+    """Return a crossing as a durable content."""
+    return wm.Crossing(camera_id, crossing.line_id, crossing.track_id, crossing.direction, crossing.at_s)
+
+
+def stay_message(camera_id: str, stay: Stay) -> wm.ZoneStay:
+    """Return a stay in a zone as a durable content."""
+    return wm.ZoneStay(camera_id, stay.zone_id, stay.track_id, stay.stay, stay.entered_at_s, stay.left_at_s, stay.final)
+
+
+def camera_health(
+    camera_id: str,
+    counts: CameraCounts,
+    stages: tuple[StageSummary, ...],
+    *,
+    senses: tuple[str, ...] = (),
+    steps: tuple[str, ...] = (),
+) -> wm.CameraHealth:
     """Return a camera's figures as a part of a health message."""
     return wm.CameraHealth(
         camera_id=camera_id,
@@ -50,4 +74,6 @@ def camera_health(camera_id: str, counts: CameraCounts, stages: tuple[StageSumma
         drops=counts.drops,
         stages=tuple(wm.StageTime(stage.stage, stage.p50_ms, stage.p95_ms) for stage in stages),
         trouble=counts.trouble,
+        senses=senses,
+        steps=steps,
     )

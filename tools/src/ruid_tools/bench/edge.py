@@ -21,7 +21,7 @@ from ruid_edge.capture import Frame, make_source
 from ruid_edge.capture.recordings import Playback
 from ruid_edge.health.stages import StageTimes
 from ruid_edge.inference import Embedder, load_detector, load_embedder
-from ruid_edge.pipeline import CameraPipeline, Models, ThumbnailPolicy, encode_thumbnail
+from ruid_edge.pipeline import CameraPipeline, Models, encode_thumbnail
 from ruid_tools.errors import ToolError
 
 _TURN_FRAMES = 20
@@ -147,7 +147,7 @@ def _ours(size_px: tuple[int, int], settings: EdgeBenchSettings) -> _Contestant:
     embedder = _Counted(load_embedder(settings.embedder, threads=settings.threads))
     ids = itertools.count(1)
     pipeline = CameraPipeline(
-        Models(detector, embedder), next_track_id=lambda: next(ids), thumbnails=ThumbnailPolicy.ON, stages=stages
+        Models(detector, embedder), size_px=size_px, next_track_id=lambda: next(ids), stages=stages
     )
 
     def work(frame: Frame) -> int:

@@ -12,7 +12,7 @@ from ruid_edge.capture import Frame, make_source
 from ruid_edge.capture.recordings import Playback
 from ruid_edge.health.stages import StageTimes
 from ruid_edge.inference import load_detector, load_embedder
-from ruid_edge.pipeline import CameraPipeline, Models, ThumbnailPolicy
+from ruid_edge.pipeline import CameraPipeline, Models
 from ruid_tools.evaluation.track import (
     OURS,
     MotRows,
@@ -94,7 +94,7 @@ def _make_pipeline(settings: PipelineSettings, size_px: tuple[int, int], stages:
     embedder = load_embedder(settings.embedder, threads=settings.threads)
     ids = itertools.count(1)
     return CameraPipeline(
-        Models(detector, embedder), next_track_id=lambda: next(ids), thumbnails=ThumbnailPolicy.ON, stages=stages
+        Models(detector, embedder), size_px=size_px, next_track_id=lambda: next(ids), stages=stages
     )
 
 
