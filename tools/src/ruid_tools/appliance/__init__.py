@@ -1,0 +1,1 @@
+"""The appliance: what goes into its images, and balena's command line behind `ruid appliance`."""
