@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ruid_hub.access import Access, Audit
+from ruid_hub.counting import Counting
 from ruid_hub.hand import OperatorHand
 from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.live.notifier import ChangeNotifier
+from ruid_hub.nodes import NodeRegister
 from ruid_hub.site import Site
 from ruid_hub.store import Store
 
@@ -28,3 +30,5 @@ class HubParts:
     clock: Callable[[], float]
     not_ready: Callable[[], tuple[str, ...]] = tuple
     hand: OperatorHand | None = None
+    counting: Counting | None = None
+    nodes: NodeRegister | None = None
