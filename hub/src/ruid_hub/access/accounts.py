@@ -11,6 +11,7 @@ from ruid_hub.store import Store
 from ruid_hub.store import access as rows
 
 NAME_LENGTH = 64
+_PERMITS = frozenset(permit.value for permit in Permit)
 
 
 class Accounts:
@@ -173,7 +174,7 @@ def user_of(row: rows.UserRow) -> User:
 
 def token_of(row: rows.TokenRow) -> Token:
     """A token as it is shown; permits that this hub does not know permit nothing."""
-    known = frozenset(Permit(permit) for permit in row.permits if permit in Permit)
+    known = frozenset(Permit(permit) for permit in row.permits if permit in _PERMITS)
     return Token(
         row.token_key, row.user_key, row.owner, row.name, known, row.created_at_s, row.expires_at_s, row.used_at_s
     )
