@@ -29,6 +29,7 @@ from pwd import getpwnam
 _USER = "ruid"
 _CAMERA_GROUP_GID = 44  # Debian's `video`, and the group that balenaOS and Raspberry Pi OS give the same number
 _CAMERA_CLASSES = ("class/video4linux", "bus/media/devices", "class/dma_heap")
+_TOLD = re.compile(r"^([A-Z]+)=(.*)$", re.MULTILINE)
 _SENSOR = re.compile(r"^\S+ (?P<bus>\d+)-[0-9a-f]{4}$")
 _SUPERVISOR_TIMEOUT_S = 3.0
 _CAPABILITIES = range(64)
@@ -51,7 +52,7 @@ def camera_nodes(sysfs: Path) -> Iterator[DeviceNode]:
     """Every device that a camera needs."""
     for camera_class in _CAMERA_CLASSES:
         for folder in sorted((sysfs / camera_class).glob("*")):
-            told = dict(line.partition("=")[::2] for line in _read(folder / "uevent").splitlines())
+            told = dict(_TOLD.findall(_read(folder / "uevent")))
             if {"MAJOR", "MINOR", "DEVNAME"} <= told.keys():
                 yield DeviceNode(told["DEVNAME"], int(told["MAJOR"]), int(told["MINOR"]))
 
@@ -106,8 +107,11 @@ def device_name(environment: Mapping[str, str]) -> str:
 
 
 def completed(environment: Mapping[str, str], *, sysfs: Path) -> dict[str, str]:
-    """The environment with a name for the node and the cameras that were found, where it says neither."""
-    filled = dict(environment)
+    """The environment with a name for the node and the cameras that were found, where it says neither.
+
+    The supervisor's key goes no further: whoever holds it holds the device.
+    """
+    filled = {name: value for name, value in environment.items() if name != "BALENA_SUPERVISOR_API_KEY"}
     if not filled.get("RUID_NODE_NAME") and (name := device_name(environment)):
         filled["RUID_NODE_NAME"] = name[:80]
     if not filled.get("RUID_SOURCE") and (cameras := found_cameras(sysfs)):
