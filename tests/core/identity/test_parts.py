@@ -53,7 +53,7 @@ def test_overlap_needs_one_camera_and_one_time() -> None:
     assert np.argwhere(together).tolist() == [[0, 1], [1, 0]]
 
 
-def test_spans_are_widened_moved_and_dropped() -> None:
+def test_spans_are_widened_and_dropped() -> None:
     spans = ArchivedSpans()
     spans.add(0, 7, 10.0, 20.0)
     spans.add(0, 7, 15.0, 30.0)
@@ -61,9 +61,7 @@ def test_spans_are_widened_moved_and_dropped() -> None:
     assert spans.overlapped(0, 30.0, 31.0) == [7]
     assert spans.overlapped(0, 31.0, 32.0) == []
     assert spans.overlapped(1, 0.0, 99.0) == []
-    spans.move(7, 8)
-    assert (spans.of(7), spans.of(8)) == ([], [(0, 10.0, 30.0)])
-    spans.drop(8)
+    spans.drop(7)
     assert spans.overlapped(0, 15.0, 16.0) == []
 
 

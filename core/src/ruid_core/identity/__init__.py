@@ -6,12 +6,16 @@ in view; later evidence may revise it. Every threshold is learned from the strea
 
 from ruid_core.identity.checks import check_evidence
 from ruid_core.identity.clocks import CameraClocks
+from ruid_core.identity.corrections import Correction, Relabelled, resting_on
 from ruid_core.identity.engine import TrackletEngine
 from ruid_core.identity.errors import (
+    CorrectionRefused,
     EvidenceRefused,
     IdentityError,
+    InViewTogether,
     NoEmbeddings,
     NotFinite,
+    NothingToChange,
     TimeWentBackwards,
     TrackMoved,
     UnknownIdentity,
@@ -21,7 +25,9 @@ from ruid_core.identity.errors import (
     WrongShape,
     ZeroNorm,
 )
+from ruid_core.identity.hand import Hand
 from ruid_core.identity.settings import IdentitySettings
+from ruid_core.identity.statements import Statement
 from ruid_core.identity.values import (
     Alternative,
     Decision,
@@ -36,17 +42,24 @@ from ruid_core.identity.values import (
 __all__ = [
     "Alternative",
     "CameraClocks",
+    "Correction",
+    "CorrectionRefused",
     "Decision",
     "Evidence",
     "EvidenceRefused",
+    "Hand",
     "IdentityEngine",
     "IdentityError",
     "IdentitySettings",
     "IdentityState",
+    "InViewTogether",
     "NoEmbeddings",
     "NotFinite",
+    "NothingToChange",
     "Reason",
+    "Relabelled",
     "Revision",
+    "Statement",
     "TimeWentBackwards",
     "TrackMoved",
     "TrackletEngine",
@@ -58,4 +71,5 @@ __all__ = [
     "WrongShape",
     "ZeroNorm",
     "check_evidence",
+    "resting_on",
 ]

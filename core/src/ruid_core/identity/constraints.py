@@ -40,12 +40,6 @@ class ArchivedSpans:
         """Camera, start and end of every span of an identity."""
         return [(camera, *spans[identity]) for camera, spans in self.spans_s.items() if identity in spans]
 
-    def move(self, old: int, new: int) -> None:
-        """Two archives become one."""
-        for camera, started_s, until_s in self.of(old):
-            self.add(camera, new, started_s, until_s)
-        self.drop(old)
-
     def drop(self, identity: int) -> None:
         """Forget an identity."""
         for spans in self.spans_s.values():

@@ -7,7 +7,7 @@ from math import inf
 
 import numpy as np
 
-from ruid_core.identity.arrays import F32, F64, Ints, unit_rows
+from ruid_core.identity.arrays import F32, Ints, unit_rows
 from ruid_core.identity.calibration import Calibration
 from ruid_core.identity.checks import check_evidence
 from ruid_core.identity.clocks import CameraClocks
@@ -28,13 +28,17 @@ from ruid_core.identity.errors import (
 )
 from ruid_core.identity.estimate import NOBODY_YET, Links, measure_links
 from ruid_core.identity.gallery import NOBODY, Gallery
+from ruid_core.identity.hand import Hand
 from ruid_core.identity.projection import learn_projection
-from ruid_core.identity.regrouping import Nodes, gather, recalibrate, regroup
+from ruid_core.identity.regrouping import Nodes, conflicts, gather, recalibrate, regroup
+from ruid_core.identity.roster import beside_folded, foe_rows, unfold
 from ruid_core.identity.settings import IdentitySettings
+from ruid_core.identity.ties import joined, tie
 from ruid_core.identity.values import Alternative, Decision, Evidence, Revision, UniqueEstimate
 
 FIRST_CALIBRATION = Calibration(0.5, 0.05)
 FIRST_REFRESH = 4
+NAMED_WEIGHT = 1e6  # whom an operator named keeps the id, however few the tracks
 NO_LINKS = Links(identities=1, appearances=1, strays=0.0, share=1.0)
 
 
@@ -68,6 +72,17 @@ class TrackletEngine:
         self._calibration = FIRST_CALIBRATION
         self._refresh_at = FIRST_REFRESH
         self._links = NO_LINKS
+        self.hand = Hand(self, next_identity_id=next_identity_id)
+
+    @property
+    def gallery(self) -> Gallery | None:
+        """What is remembered; None before the first evidence. Change it through the engine and its `hand` only."""
+        return self._gallery
+
+    @property
+    def calibration(self) -> Calibration:
+        """What a similarity means at present."""
+        return self._calibration
 
     # --- what can be asked -----------------------------------------------------------------------------------
 
@@ -97,9 +112,11 @@ class TrackletEngine:
         self._relearn_projection(gallery)
         rows = gallery.tracks.used()
         nodes = gather(gallery, most_archives=2 * self._settings.most_tracks - len(rows))
-        regrouping = regroup(gallery, nodes, self._settings.calibration)
+        apart = conflicts(gallery, nodes)
+        owners = tie(gallery, nodes, apart)
+        regrouping = regroup(gallery, *joined(nodes, owners, apart), self._settings.calibration)
         self._calibration = regrouping.calibration
-        revisions = self._adopt(gallery, nodes, regrouping.groups)
+        revisions = self._adopt(gallery, nodes, regrouping.groups[owners])
         tracks = gallery.tracks
         self._links = measure_links(
             tracks.vectors[rows], tracks.identities[rows], tracks.cameras[rows], self._calibration.price
@@ -136,6 +153,15 @@ class TrackletEngine:
         chances, _ = probabilities(candidates, self._calibration)
         return alternatives(candidates, chances, gallery.identities.names)
 
+    def settle(self, track: str) -> str:
+        """Whom the track would belong to if it were decided now, away from its present identity; changes nothing."""
+        gallery = self._gallery
+        row = gallery.tracks.rows.get(track) if gallery else None
+        if gallery is None or row is None:
+            return self._next_identity_id()
+        target = self._choose(self._weigh(gallery, row), NOBODY, sole=False)
+        return self._next_identity_id() if target == NOBODY else gallery.identities.names[target]
+
     # --- learning ----------------------------------------------------------------------------------------------
 
     def _learn(self, evidence: Evidence) -> tuple[Gallery, int]:
@@ -151,7 +177,12 @@ class TrackletEngine:
         row = gallery.tracks.rows.get(evidence.track)
         if row is None:
             self._make_room(gallery)
-            row = gallery.tracks.add(evidence.track, camera, evidence.started_at_s)
+            again = evidence.track in gallery.folded
+            row = (
+                unfold(gallery, evidence.track)
+                if again
+                else gallery.tracks.add(evidence.track, camera, evidence.started_at_s)
+            )
         gallery.add_crops(row, evidence)
         return gallery, row
 
@@ -163,10 +194,9 @@ class TrackletEngine:
         if evidence.embeddings.shape[1] != self._dim:
             raise WrongDimension(self._dim, evidence.embeddings.shape[1])
         camera = self._cameras.get(evidence.camera, -1)
-        row = self._gallery.tracks.rows.get(evidence.track)
-        if row is not None and self._gallery.tracks.cameras[row] != camera:
-            first = list(self._cameras)[int(self._gallery.tracks.cameras[row])]
-            raise TrackMoved(evidence.track, first, evidence.camera)
+        seen_by = self._gallery.camera_of(evidence.track)
+        if seen_by not in (None, camera):
+            raise TrackMoved(evidence.track, list(self._cameras)[seen_by], evidence.camera)
         self._clocks.check(evidence.camera, evidence.at_s)
 
     def _make_room(self, gallery: Gallery) -> None:
@@ -182,9 +212,11 @@ class TrackletEngine:
 
     def _decide(self, gallery: Gallery, row: int) -> Decision:
         tracks, identities = gallery.tracks, gallery.identities
-        weighed = self._weigh(gallery, row)
         own = int(tracks.identities[row])
+        if own != NOBODY and self._pinned(gallery, row):
+            return self._stay(gallery, row)
         before = identities.names[own] if own != NOBODY else ""
+        weighed = self._weigh(gallery, row)
         target = self._choose(weighed, own, sole=own != NOBODY and identities.counts[own] < 1.5)
         ousted = self._weaker_holder(gallery, row, weighed, target)
         if ousted != NOBODY:
@@ -199,6 +231,24 @@ class TrackletEngine:
             return decision
         return replace(decision, revisions=decision.revisions + self._decide(gallery, ousted).revisions)
 
+    @staticmethod
+    def _pinned(gallery: Gallery, row: int) -> bool:
+        """Whether operators decide about the track: it is together with others, or all there is of a named person."""
+        identity = int(gallery.tracks.identities[row])
+        sole = gallery.identities.counts[identity] < 1.5
+        return gallery.statements.binds(gallery.tracks.names[row]) or (sole and identity in gallery.labels)
+
+    def _stay(self, gallery: Gallery, row: int) -> Decision:
+        """The track stays; whoever turns out to have been in view beside it goes, or else it is no longer bound."""
+        tracks, own = gallery.tracks, int(gallery.tracks.identities[row])
+        beside = [int(one) for one in self._rivals(gallery, row, margin_s=0.0) if tracks.identities[one] == own]
+        if any(self._pinned(gallery, one) for one in beside) or beside_folded(gallery, row):
+            gallery.statements.release(tracks.names[row])
+            return self._decide(gallery, row)
+        decision = self._explain(gallery, row, self._weigh(gallery, row), gallery.identities.names[own])
+        moved = [revision for one in beside for revision in self._decide(gallery, one).revisions]
+        return replace(decision, revisions=(*decision.revisions, *moved))
+
     def _weaker_holder(self, gallery: Gallery, row: int, weighed: _Weighed, target: int) -> int:
         """The row of a track in view that holds whom this one resembles clearly more; NOBODY where there is none.
 
@@ -212,6 +262,8 @@ class TrackletEngine:
             return NOBODY
         tracks, identities = gallery.tracks, gallery.identities
         holder = next(int(rival) for rival in weighed.rivals if tracks.identities[rival] == held.identity)
+        if self._pinned(gallery, holder):
+            return NOBODY
         count, vector = float(identities.counts[held.identity]), tracks.vectors[holder]
         total = identities.sums[held.identity]
         holds = float(total @ vector - vector @ vector) / (count - 1.0)
@@ -229,16 +281,17 @@ class TrackletEngine:
         if own != NOBODY and identities.counts[own] > 1.5:
             count = float(identities.counts[own])
             own_score = float(identities.sums[own] @ vector - vector @ vector) / (count - 1.0)
-        rivals = self._rivals(gallery, row)
+        rivals = self._rivals(gallery, row, margin_s=self._settings.in_view_s)
         held_by = tracks.identities[rivals].tolist()
         archived = gallery.spans.overlapped(
             int(tracks.cameras[row]), float(tracks.started_s[row]), float(tracks.at_s[row])
         )
-        held = self._most_alike_held(gallery, scores, held_by, {own, *archived})
-        scores[held_by + archived] = -inf
+        foes = foe_rows(gallery, tracks.names[row])
+        held = self._most_alike_held(gallery, scores, held_by, {own, *archived, *foes})
+        scores[held_by + archived + foes] = -inf
         if own != NOBODY:
             scores[own] = -inf
-        impossible = own in held_by or own in archived
+        impossible = own in held_by or own in archived or own in foes
         return _Weighed(best_candidates(scores), -inf if impossible else own_score, rivals, held)
 
     @staticmethod
@@ -251,20 +304,18 @@ class TrackletEngine:
         ]
         return max(once, key=lambda one: one.similarity, default=Candidate(NOBODY, -inf))
 
-    def _rivals(self, gallery: Gallery, row: int) -> Ints:
-        """Rows of the tracks that are in view of the same camera at the same time, and have an identity."""
+    def _rivals(self, gallery: Gallery, row: int, *, margin_s: float) -> Ints:
+        """Rows of the tracks that are in view of the same camera at the same time, and have an identity.
+
+        Tracks that have not ended are in view for `margin_s` longer than seen.
+        """
         tracks = gallery.tracks
         used = len(tracks.names)
         rows = np.flatnonzero(tracks.cameras[:used] == tracks.cameras[row])
-        overlap = (tracks.started_s[rows] <= self._until_s(gallery, row)) & (
-            self._until_s(gallery, rows) >= tracks.started_s[row]
-        )
+        own_until_s = tracks.at_s[row] + (0.0 if tracks.ended[row] else margin_s)
+        until_s = tracks.at_s[rows] + np.where(tracks.ended[rows], 0.0, margin_s)
+        overlap = (tracks.started_s[rows] <= own_until_s) & (until_s >= tracks.started_s[row])
         return rows[overlap & (rows != row) & (tracks.identities[rows] != NOBODY)]
-
-    def _until_s(self, gallery: Gallery, rows: Ints | int) -> F64:
-        """Until when tracks are in view; a moment longer than seen for those that have not ended."""
-        tracks = gallery.tracks
-        return tracks.at_s[rows] + np.where(tracks.ended[rows], 0.0, self._settings.in_view_s)
 
     def _choose(self, weighed: _Weighed, own: int, *, sole: bool) -> int:
         """The identity to take: the present one, another, or NOBODY for a new one."""
@@ -324,20 +375,23 @@ class TrackletEngine:
     def _adopt(self, gallery: Gallery, nodes: Nodes, groups: Ints) -> tuple[Revision, ...]:
         """Make the new groups the truth; returns who moved."""
         identities = gallery.identities
-        chosen = names_for_groups(groups, nodes.identities, nodes.weights)
+        named = np.isin(nodes.identities, list(gallery.labels))
+        chosen = names_for_groups(groups, nodes.identities, np.where(named, NAMED_WEIGHT, 1.0) * nodes.weights)
         for group in np.flatnonzero(chosen < 0).tolist():
             chosen[group] = identities.add(self._next_identity_id())
         goals = chosen[groups]
         names = identities.names
-        revisions: list[Revision] = []
-        for index in np.flatnonzero(goals != nodes.identities).tolist():
-            old, new = int(nodes.identities[index]), int(goals[index])
-            if index < len(nodes.tracks):
-                row = int(nodes.tracks[index])
-                moved = [gallery.tracks.names[row]]
-                gallery.move(row, new)
-            else:
-                moved = gallery.move_archive(old, new)
-            revisions.extend(Revision(track, names[old], names[new]) for track in moved)
+        changed = np.flatnonzero(goals != nodes.identities).tolist()
+        moves = [(int(nodes.identities[index]), int(goals[index])) for index in changed]
+        rows: list[int] = nodes.tracks[[index for index in changed if index < len(nodes.tracks)]].tolist()
+        went = [[gallery.tracks.names[row]] for row in rows]
+        for row, (_, new) in zip(rows, moves, strict=False):
+            gallery.move(row, new)
+        went += gallery.move_archives(moves[len(rows) :])
+        revisions = [
+            Revision(track, names[old], names[new])
+            for (old, new), tracks in zip(moves, went, strict=True)
+            for track in tracks
+        ]
         gallery.drop_empty(nodes.identities.tolist())
         return tuple(revisions)

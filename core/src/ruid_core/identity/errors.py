@@ -11,7 +11,10 @@
     │   ├── TimeWentBackwards      older than what this track or camera has already shown
     │   └── TrackMoved             the track was first seen by another camera
     ├── UnknownTrack               the track was never observed, or has been forgotten
-    └── UnknownIdentity            nobody has this identity_id
+    ├── UnknownIdentity            nobody has this identity_id
+    └── CorrectionRefused          an operator asks for what cannot be; nothing has changed
+        ├── InViewTogether         two tracks of one camera that overlap in time are two people
+        └── NothingToChange        it is so already
 
 Callers count refusals by `type(error).__name__`.
 """
@@ -114,3 +117,22 @@ class UnknownIdentity(IdentityError):
 
     def __str__(self) -> str:
         return f"no identity {self.identity_id!r}"
+
+
+class CorrectionRefused(IdentityError):
+    """An operator's correction cannot be made."""
+
+
+@dataclass
+class InViewTogether(CorrectionRefused):
+    """One camera saw both tracks at one time, so they are two people."""
+
+    one: str
+    other: str
+
+    def __str__(self) -> str:
+        return f"tracks {self.one!r} and {self.other!r} were in view of one camera at the same time"
+
+
+class NothingToChange(CorrectionRefused):
+    """It is so already."""

@@ -8,6 +8,7 @@ archive, one vector with a count, and leave behind from when to when each camera
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from ruid_core.identity.arrays import F32, F64, Flags, Ints, group_sums, grown, 
 from ruid_core.identity.constraints import ArchivedSpans
 from ruid_core.identity.errors import UnknownTrack
 from ruid_core.identity.projection import Projection
+from ruid_core.identity.statements import Statements
 from ruid_core.identity.values import Evidence
 
 LEAST_QUALITY = 0.05
@@ -204,15 +206,29 @@ class Identities:
         return row
 
 
+class Folded(NamedTuple):
+    """A track whose look has gone into an archive: whose, and when which camera saw it."""
+
+    identity: int
+    camera: int
+    started_s: float
+    until_s: float
+
+
 class Gallery:
-    """Tracks and identities together: every change of who belongs to whom goes through here."""
+    """Tracks and identities together: every change of who belongs to whom goes through here.
+
+    `folded` holds the names of folded tracks, `labels` the names that operators gave to identities.
+    """
 
     def __init__(self, dim: int) -> None:
         self.tracks = Tracks(dim)
         self.identities = Identities(dim)
         self.spans = ArchivedSpans()
         self.projection = Projection.identity(dim)
-        self._folded: dict[str, int] = {}
+        self.statements = Statements()
+        self.folded: dict[str, Folded] = {}
+        self.labels: dict[int, str] = {}
 
     def add_crops(self, row: int, evidence: Evidence) -> None:
         """Count the evidence in, and move the track's vector to where it now belongs."""
@@ -242,11 +258,23 @@ class Gallery:
 
     def name_of(self, track: str) -> str:
         """The identity_id that a track, folded or not, belongs to; raises `UnknownTrack`."""
+        return self.identities.names[self.identity_row(track)]
+
+    def identity_row(self, track: str) -> int:
+        """The row of the identity that a track belongs to; raises `UnknownTrack`."""
         row = self.tracks.rows.get(track)
-        identity = self._folded.get(track, NOBODY) if row is None else int(self.tracks.identities[row])
-        if identity == NOBODY:
+        if row is not None and self.tracks.identities[row] != NOBODY:
+            return int(self.tracks.identities[row])
+        if track not in self.folded:
             raise UnknownTrack(track)
-        return self.identities.names[identity]
+        return self.folded[track].identity
+
+    def camera_of(self, track: str) -> int | None:
+        """The camera that saw a track; None for one that is not known."""
+        row = self.tracks.rows.get(track)
+        if row is not None:
+            return int(self.tracks.cameras[row])
+        return self.folded[track].camera if track in self.folded else None
 
     def move(self, row: int, identity: int) -> None:
         """The track belongs to `identity` from now on; call `drop_empty` when all moves are made."""
@@ -260,22 +288,38 @@ class Gallery:
         if before != NOBODY:
             identities.take(before, tracks.vectors[row])
 
-    def move_archive(self, old: int, new: int) -> list[str]:
-        """Everything folded of one identity goes to another; returns the tracks that went."""
+    def move_archives(self, moves: list[tuple[int, int]]) -> list[list[str]]:
+        """Everything folded of each (old, new) goes to the new, all at once; returns the tracks that went with each."""
+        lifted = [self._lift_archive(old) for old, _ in moves]
+        names: dict[int, list[str]] = {old: [] for old, _ in moves}
+        for track, folded in self.folded.items():
+            if folded.identity in names:
+                names[folded.identity].append(track)
+        for (old, new), (centred, vector, count, spans) in zip(moves, lifted, strict=True):
+            self.lay_archive(new, centred, vector, count)
+            for camera, started_s, until_s in spans:
+                self.spans.add(camera, new, started_s, until_s)
+            for track in names[old]:
+                self.folded[track] = self.folded[track]._replace(identity=new)
+        return [names[old] for old, _ in moves]
+
+    def _lift_archive(self, old: int) -> tuple[F32, F32, float, list[tuple[int, float, float]]]:
         identities = self.identities
-        for total in (identities.sums, identities.counts):
-            moved = identities.archive_sums if total is identities.sums else identities.archive_counts
-            total[new] += moved[old]
-            total[old] -= moved[old]
-        for total in (identities.archives, identities.archive_sums, identities.archive_counts):
-            total[new] += total[old]
-            total[old] = 0.0
-        identities.note_change(old)
+        centred, vector = identities.archives[old].copy(), identities.archive_sums[old].copy()
+        count, spans = float(identities.archive_counts[old]), self.spans.of(old)
+        self.lay_archive(old, -centred, -vector, -count)
+        self.spans.drop(old)
+        return centred, vector, count, spans
+
+    def lay_archive(self, new: int, centred: F32, vector: F32, count: float) -> None:
+        """Add to an archive: centred (D,) and projected (D,), of so many tracks."""
+        identities = self.identities
+        identities.archives[new] += centred
+        for sums in (identities.sums, identities.archive_sums):
+            sums[new] += vector
+        for counts in (identities.counts, identities.archive_counts):
+            counts[new] += count
         identities.note_change(new)
-        self.spans.move(old, new)
-        tracks = [track for track, identity in self._folded.items() if identity == old]
-        self._folded.update(dict.fromkeys(tracks, new))
-        return tracks
 
     def fold(self, rows: Ints, *, most_folded: int) -> None:
         """Fold tracks into their identities' archives; names are kept of the last `most_folded` of them."""
@@ -286,9 +330,9 @@ class Gallery:
             self.identities.archive(identity, vector, tracks.vectors[row])
             camera, started_s, until_s = int(tracks.cameras[row]), tracks.started_s[row], tracks.at_s[row]
             self.spans.add(camera, identity, float(started_s), float(until_s))
-            self._folded[tracks.names[row]] = identity
+            self.folded[tracks.names[row]] = Folded(identity, camera, float(started_s), float(until_s))
             tracks.drop(row)
-        self._forget_names(list(self._folded)[: max(0, len(self._folded) - most_folded)])
+        self._forget_names(list(self.folded)[: max(0, len(self.folded) - most_folded)])
 
     def forget_unseen(self, *, most_identities: int) -> None:
         """Drop the identities without tracks that were seen longest ago, down to `most_identities`."""
@@ -301,10 +345,9 @@ class Gallery:
         rows = np.flatnonzero(only_archive)
         oldest = rows[np.argsort(identities.seen_s[rows], kind="stable")[:too_many]].tolist()
         gone = set(oldest)
-        self._forget_names([track for track, identity in self._folded.items() if identity in gone])
+        self._forget_names([track for track, folded in self.folded.items() if folded.identity in gone])
         for row in oldest:
-            self.spans.drop(row)
-            identities.drop(row)
+            self.drop_identity(row)
 
     def reproject(self, projection: Projection) -> None:
         """Turn everything into a new projection."""
@@ -325,16 +368,30 @@ class Gallery:
     def nbytes(self) -> int:
         """Bytes of everything that grows with tracks and identities, names at 64 bytes each."""
         arrays = [*vars(self.tracks).values(), *vars(self.identities).values(), self.projection.axes]
-        names = len(self.tracks) + len(self.identities) + len(self._folded)
+        names = len(self.tracks) + len(self.identities) + len(self.folded)
         return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray)) + 64 * names
 
-    def _forget_names(self, tracks: Iterable[str]) -> None:
+    def forget_track(self, track: str) -> None:
+        """Forget one track, with what its identity learned from it while it was not folded."""
+        self.folded.pop(track, None)
+        row = self.tracks.rows.get(track)
+        if row is not None:
+            self.identities.take(int(self.tracks.identities[row]), self.tracks.vectors[row])
+            self.tracks.drop(row)
+
+    def _forget_names(self, tracks: list[str]) -> None:
         for track in tracks:
-            del self._folded[track]
+            del self.folded[track]
+        self.statements.forget(tracks)
 
     def drop_empty(self, rows: Iterable[int]) -> None:
         """Give back the rows of identities that have neither tracks nor an archive left."""
         for row in rows:
             if self.identities.names[row] and self.identities.counts[row] < 0.5:
-                self.spans.drop(row)
-                self.identities.drop(row)
+                self.drop_identity(row)
+
+    def drop_identity(self, row: int) -> None:
+        """Forget an identity that has nothing left."""
+        self.spans.drop(row)
+        self.labels.pop(row, None)
+        self.identities.drop(row)

@@ -62,8 +62,8 @@ def gather(gallery: Gallery, *, most_archives: int) -> Nodes:
     )
 
 
-def regroup(gallery: Gallery, nodes: Nodes, priors: CalibrationPriors) -> Regrouping:
-    """Group the nodes anew; nothing in the gallery changes."""
+def regroup(gallery: Gallery, nodes: Nodes, apart: Flags, priors: CalibrationPriors) -> Regrouping:
+    """Group the nodes anew, never joining who is `apart` (N, N); nothing in the gallery changes."""
     similarities = nodes.vectors @ nodes.vectors.T
     count = len(similarities)
     sample = np.linspace(0, count - 1, min(count, SAMPLED_NODES)).astype(np.int64)
@@ -71,7 +71,7 @@ def regroup(gallery: Gallery, nodes: Nodes, priors: CalibrationPriors) -> Regrou
     mean, spread = float(sampled.mean()), float(sampled.std())
     labels = free_labels(gallery.tracks, gallery.projection, mean)
     price = min(mean + HIGHEST_START_SPREADS * spread, labels.between(priors.largest_share))
-    pairs, heights = joins(similarities, conflicts(gallery, nodes), nodes.weights, mean)
+    pairs, heights = joins(similarities, apart, nodes.weights, mean)
     calibration = Calibration(price, LEAST_SCALE)
     for _ in range(MOST_ROUNDS):
         groups = cut(count, pairs, heights, calibration.price)
