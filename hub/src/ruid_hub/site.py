@@ -193,6 +193,7 @@ class _Camera:
     last_gap: CoverageGap | None = None
     latency: Latency | None = None
     zone_names: Mapping[str, str] = field(default_factory=dict[str, str])
+    line_names: Mapping[str, str] = field(default_factory=dict[str, str])
     zones_of: Mapping[TrackKey, tuple[str, ...]] = field(default_factory=dict[TrackKey, tuple[str, ...]])
     senses: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
@@ -306,11 +307,11 @@ class Site:
                 self._camera_health(camera, reported, at_s)
                 camera.sample(health, at_s)
 
-    def zones_named(self, camera: str, names: Mapping[str, str]) -> None:
-        """What the zones of a camera are called: zone_id to name."""
+    def shapes_named(self, camera: str, *, zones: Mapping[str, str], lines: Mapping[str, str]) -> None:
+        """What the zones and lines of a camera are called: id to name."""
         known = self._camera(camera)
         if known is not None:
-            known.zone_names = dict(names)
+            known.zone_names, known.line_names = dict(zones), dict(lines)
 
     def track_ended(self, track: TrackKey) -> None:
         """Take a track out of view without waiting for the next live message."""
@@ -416,10 +417,23 @@ class Site:
         held = self._cameras.get(camera)
         return held.name if held is not None else camera.rpartition("/")[2]
 
+    def line_name(self, camera: str, line_id: str) -> str:
+        """What a line is called; its id where it has no name."""
+        held = self._cameras.get(camera)
+        return line_id if held is None else held.line_names.get(line_id, line_id)
+
     def health_of(self, camera: str) -> tuple[HealthSample, ...]:
         """How a camera did over the last day, the oldest first; nothing from before this start."""
         known = self._cameras.get(camera)
         return tuple(known.samples) if known is not None else ()
+
+    def lost_sources(self) -> list[tuple[str, float, str]]:
+        """The cameras whose node lives but sees nothing: camera, since when, why. Any thread may ask."""
+        return [
+            (key, held.since_s, held.reason)
+            for key, held in list(self._cameras.items())
+            if held.node_reports_gap and held.since_s is not None
+        ]
 
     def last_heard(self) -> dict[str, float]:
         """When each camera was last heard: what the store keeps for the next start."""
@@ -453,9 +467,7 @@ class Site:
         if change is not None:
             self._changes.append(change)
 
-    def _people(
-        self, known: Iterable[KnownPerson], *, present: Mapping[str | TrackKey, int]
-    ) -> tuple[PersonCard, ...]:
+    def _people(self, known: Iterable[KnownPerson], *, present: Mapping[str | TrackKey, int]) -> tuple[PersonCard, ...]:
         cards = [self._person(card, present=card.identity_id in present) for card in known]
         here = sorted((card for card in cards if card.present), key=lambda card: -card.first_seen_s)
         gone = sorted((card for card in cards if not card.present), key=lambda card: -card.last_seen_s)

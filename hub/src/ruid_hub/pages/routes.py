@@ -7,7 +7,7 @@ from litestar import Response, get
 from ruid_hub.access import Role
 from ruid_hub.api.given import Given
 from ruid_hub.api.guards import requires
-from ruid_hub.pages import people, person
+from ruid_hub.pages import cameras, counts, people, person
 from ruid_hub.pages.look import Look, html
 from ruid_hub.site import Site
 
@@ -32,4 +32,15 @@ PAGES = (
     person.correct_sightings,
     person.erase,
     person.undo,
+    counts.counts_page,
+    counts.adjust,
+    cameras.cameras_page,
+    cameras.approve,
+    cameras.reject,
+    cameras.rename_node,
+    cameras.revoke,
+    cameras.camera_page,
+    cameras.still,
+    cameras.save_shapes,
+    cameras.save_settings,
 )

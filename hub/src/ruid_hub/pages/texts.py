@@ -73,6 +73,11 @@ class SiteTime:
         age_s = self.now_s() - at_s
         return "just now" if age_s < 2 else f"{span(age_s)} ago"
 
+    def bucket(self, from_s: float, size: str) -> str:
+        """The beginning of an hour, day or week as an axis shows it: `14:00`, `Sun 22 Nov`."""
+        moment = self.moment(from_s)
+        return f"{moment:%H:%M}" if size == "hour" else f"{moment:%a} {moment.day} {moment:%b}"
+
     def filters(self) -> dict[str, Callable[..., str]]:
         """By the names that templates use."""
         return {
@@ -80,6 +85,7 @@ class SiteTime:
             "day": self.day,
             "date": self.date,
             "ago": self.ago,
+            "bucket": self.bucket,
             "span": span,
             "percent": percent,
             "element_id": anchor,
