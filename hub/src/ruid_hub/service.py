@@ -63,6 +63,7 @@ class HubService:
         self._site.node_connected(hello, at_s)
         names = {f"{hello.node_id}/{camera.camera_id}": camera.name for camera in hello.cameras}
         self._worker.submit(self._store.record_cameras, hello.node_id, names)
+        self._worker.submit(self._store.record_boot, hello.node_id, hello.boot_epoch, at_s)
         self._notifier.changed()
 
     def disconnected(self, node_id: str, at_s: float, reason: str, *, finished: bool) -> None:

@@ -68,6 +68,8 @@ class StayRow:
 
 
 Committed = ObservationRow | GapRow | DroppedRow | CrossingRow | StayRow
+COUNTED = (ObservationRow, CrossingRow, StayRow)
+"""The rows that people are counted from."""
 Revision = tuple[str, str]
 """(track key as text, identity_id): every observation of that track belongs to that identity from now on."""
 

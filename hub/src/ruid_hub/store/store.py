@@ -1,6 +1,6 @@
 """Reads and writes; opening.py makes a Store."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -11,9 +11,10 @@ from sqlalchemy.exc import OperationalError
 
 from ruid_hub.cards import KnownPerson
 from ruid_hub.observations import CoverageGap
-from ruid_hub.store import queries, retention, writing
+from ruid_hub.store import counts, queries, retention, writing
 from ruid_hub.store.errors import StoreWriteError
 from ruid_hub.store.rows import (
+    COUNTED,
     CameraRecord,
     CommitOutcome,
     Committed,
@@ -39,6 +40,7 @@ class Store:
         self._lock_file = lock
         self._writing = Lock()
         self._duplicates = 0
+        self._watchers: list[Callable[[frozenset[int]], None]] = []
         with self.reading() as connection:
             self._observations = queries.row_count(connection, observations)
 
@@ -62,10 +64,12 @@ class Store:
         What is already there counts as a duplicate and changes nothing, its assignment included.
         Raises StoreWriteError where the disk would not have it; nothing of the batch is kept then.
         """
+        touched: set[int] = {writing.hour_of(row) for row in batch if isinstance(row, COUNTED)}
         with self.writing() as connection:
             outcome = writing.write_batch(connection, batch)
             if revisions:
-                writing.revise(connection, revisions)
+                touched |= writing.revise(connection, revisions)
+        self._tell(touched)
         self._duplicates += outcome.duplicates
         self._observations += sum(key is not None for key in outcome.observation_ids)
         return outcome
@@ -73,7 +77,26 @@ class Store:
     def revise(self, revisions: Sequence[Revision]) -> None:
         """Give whole tracks to other identities; an identity that is left with nothing goes."""
         with self.writing() as connection:
-            writing.revise(connection, revisions)
+            touched = writing.revise(connection, revisions)
+        self._tell(touched)
+
+    def watch(self, watcher: Callable[[frozenset[int]], None]) -> None:
+        """Tell the watcher, after each commit, which hours (since the Unix epoch) are counted otherwise now.
+
+        It is called on the committing thread and must be quick.
+        """
+        self._watchers.append(watcher)
+
+    def _tell(self, hours: Iterable[int]) -> None:
+        touched = frozenset(hours)
+        if touched:
+            for watcher in self._watchers:
+                watcher(touched)
+
+    def record_boot(self, node_id: str, boot_epoch: int, at_s: float) -> None:
+        """Keep that a node runs, in this boot, at this moment: its cameras see, or it will report a gap."""
+        with self.writing() as connection:
+            counts.note_boot(connection, node_id, boot_epoch, at_s)
 
     def record_gap(self, node_id: str, gap: CoverageGap) -> None:
         """Keep a gap that the hub saw: a node or a camera that could not be heard."""
@@ -90,6 +113,7 @@ class Store:
         with self.writing() as connection:
             for camera, at_s in heard_at_s.items():
                 connection.execute(update(cameras).where(cameras.c.camera == camera).values(last_heard_s=at_s))
+            counts.note_heard(connection, heard_at_s)
 
     # --- reading ---------------------------------------------------------------------------------------
 

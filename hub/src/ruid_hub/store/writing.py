@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from ruid_hub.observations import Assignment, CoverageGap, Observation, TrackKey
-from ruid_hub.store import statements
+from ruid_hub.store import counts, statements
 from ruid_hub.store.rows import (
     CommitOutcome,
     Committed,
@@ -39,6 +39,7 @@ class _Batch:
     node_keys: dict[str, int] = field(default_factory=dict[str, int])
     camera_keys: dict[str, int] = field(default_factory=dict[str, int])
     newest: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    ran: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float])
 
     @property
     def upserts(self) -> Upserts:
@@ -56,6 +57,10 @@ class _Batch:
 
     def received(self, row: Committed) -> None:
         node_id, boot_epoch, seq = _origin(row)
+        if isinstance(row, ObservationRow):
+            # What comes late from before a restart tells how long the node had been running then.
+            seen_s = min(row.observation.ended_at_s, row.observation.received_at_s)
+            self.ran[node_id, boot_epoch] = max(self.ran.get((node_id, boot_epoch), seen_s), seen_s)
         self.newest[node_id] = max(self.newest.get(node_id, (boot_epoch, seq)), (boot_epoch, seq))
 
 
@@ -65,6 +70,8 @@ def write_batch(connection: Connection, rows: Sequence[Committed]) -> CommitOutc
     written = [_write(batch, row) for row in rows]
     for node_id, point in batch.newest.items():
         _move_resume_point(connection, batch.node_key(node_id), point)
+    for (node_id, boot_epoch), at_s in batch.ran.items():
+        counts.note_running(connection, batch.node_key(node_id), boot_epoch, at_s)
     stored = sum(key is not None for key in written)
     observation_ids = tuple(
         key if isinstance(row, ObservationRow) else None for key, row in zip(written, rows, strict=True)
@@ -72,16 +79,30 @@ def write_batch(connection: Connection, rows: Sequence[Committed]) -> CommitOutc
     return CommitOutcome(stored, len(rows) - stored, observation_ids)
 
 
-def revise(connection: Connection, revisions: Sequence[Revision]) -> None:
-    """Move whole tracks, then mend both identities' times and drop those that have nothing left."""
+def hour_of(row: Committed) -> int:
+    """The hour (since the Unix epoch) that a row is counted in."""
+    match row:
+        case ObservationRow(observation):
+            return int(observation.started_at_s // HOUR_S)
+        case CrossingRow():
+            return int(row.at_s // HOUR_S)
+        case StayRow():
+            return int(row.entered_at_s // HOUR_S)
+        case GapRow():
+            return int(row.gap.from_s // HOUR_S)
+        case DroppedRow():
+            return int(row.received_at_s // HOUR_S)
+
+
+def revise(connection: Connection, revisions: Sequence[Revision]) -> set[int]:
+    """Move whole tracks, then mend both identities' times and drop those that have nothing left.
+
+    Returns the hours that are counted otherwise now.
+    """
     touched: set[int] = set()
+    hours: set[int] = set()
     for track_text, identity_id in revisions:
-        camera, boot_epoch, track_id = track_text.rsplit("/", 2)
-        of_track = (
-            observations.c.camera_key.in_(select(cameras.c.camera_key).where(cameras.c.camera == camera)),
-            observations.c.boot_epoch == int(boot_epoch),
-            observations.c.track_id == int(track_id),
-        )
+        of_track = _of_track(observations.c, track_text)
         held = select(
             func.min(observations.c.started_at_s).label("first_s"),
             func.max(observations.c.ended_at_s).label("last_s"),
@@ -94,20 +115,22 @@ def revise(connection: Connection, revisions: Sequence[Revision]) -> None:
         identity_key = _identity_key(connection, identity_id, span.first_s, span.last_s)
         touched.add(identity_key)
         connection.execute(update(observations).where(*of_track).values(identity_key=identity_key))
-        _move_appearances(connection, track_text, identity_key)
+        of_hours = _of_track(appearances.c, track_text)
+        connection.execute(update(appearances).where(*of_hours).values(identity_key=identity_key))
+        hours.update(range(int(span.first_s // HOUR_S), int(span.last_s // HOUR_S) + 1))
     for identity_key in touched:
         _mend_identity(connection, identity_key)
+    return hours
 
 
-def _move_appearances(connection: Connection, track_text: str, identity_key: int) -> None:
+def _of_track(columns: Any, track_text: str) -> tuple[ColumnElement[bool], ...]:
     track = TrackKey.from_text(track_text)
     camera_key = select(cameras.c.camera_key).where(cameras.c.camera == track.camera).scalar_subquery()
-    of_track = (
-        appearances.c.camera_key == camera_key,
-        appearances.c.boot_epoch == track.boot_epoch,
-        appearances.c.track_id == track.track_id,
+    return (
+        columns.camera_key == camera_key,
+        columns.boot_epoch == track.boot_epoch,
+        columns.track_id == track.track_id,
     )
-    connection.execute(update(appearances).where(*of_track).values(identity_key=identity_key))
 
 
 def write_hub_gap(connection: Connection, node_id: str, gap: CoverageGap) -> None:

@@ -13,7 +13,6 @@ from ruid_hub.store.tables.counts import (
     appearances,
     boots,
     crossings,
-    settings,
     sites,
     stays,
 )
@@ -46,7 +45,6 @@ __all__ = [
     "metadata",
     "nodes",
     "observations",
-    "settings",
     "sites",
     "stays",
     "thumbnails",

@@ -83,7 +83,7 @@ stays = Table(
     Column("left_at_s", REAL, nullable=False),
     Column("final", Boolean, nullable=False),
     UniqueConstraint("camera_key", "boot_epoch", "track_id", "zone_id", "stay"),
-    Index(None, "left_at_s"),
+    Index(None, "entered_at_s"),
 )
 
 adjustments = Table(
@@ -97,11 +97,4 @@ adjustments = Table(
     Column("people", Integer, nullable=False),
     Column("actor", Text, nullable=False),
     Index(None, "place", "at_s"),
-)
-
-settings = Table(
-    "settings",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("value_json", Text, nullable=False),
 )

@@ -9,7 +9,7 @@ branch_labels = None
 depends_on = None
 
 REAL = sa.Double[float]()
-TABLES = ("settings", "adjustments", "stays", "crossings", "appearances", "boots", "sites")
+TABLES = ("adjustments", "stays", "crossings", "appearances", "boots", "sites")
 
 
 def upgrade() -> None:
@@ -20,10 +20,10 @@ def upgrade() -> None:
     _create_crossings()
     _create_stays()
     _create_adjustments()
-    _create_settings()
     op.add_column("cameras", sa.Column("site_key", sa.Integer(), nullable=False, server_default="1"))
     op.execute("INSERT INTO sites (site_key, site_id, name, time_zone) VALUES (1, 'main', 'Main', '')")
     op.execute(_COUNT_WHAT_IS_THERE.replace("{hour}", _hour("started_at_s")))
+    op.execute(_WHEN_NODES_RAN)
 
 
 def downgrade() -> None:
@@ -45,6 +45,11 @@ SELECT camera_key, boot_epoch, track_id, {hour}, min(started_at_s), max(ended_at
   avg(assignment_probability), max(CASE WHEN assignment_state = 'new' THEN 1 ELSE 0 END) = 1,
   min(part) = 0
 FROM observations GROUP BY camera_key, boot_epoch, track_id, {hour}
+"""
+
+_WHEN_NODES_RAN = """
+INSERT INTO boots (node_key, boot_epoch, started_at_s, heard_at_s)
+SELECT node_key, boot_epoch, min(started_at_s), max(received_at_s) FROM observations GROUP BY node_key, boot_epoch
 """
 
 
@@ -148,7 +153,7 @@ def _create_stays() -> None:
             name=op.f("uq_stays_camera_key_boot_epoch_track_id_zone_id_stay"),
         ),
     )
-    op.create_index(op.f("ix_stays_left_at_s"), "stays", ["left_at_s"], unique=False)
+    op.create_index(op.f("ix_stays_entered_at_s"), "stays", ["entered_at_s"], unique=False)
 
 
 def _create_adjustments() -> None:
@@ -162,12 +167,3 @@ def _create_adjustments() -> None:
         sa.PrimaryKeyConstraint("adjustment_id", name=op.f("pk_adjustments")),
     )
     op.create_index(op.f("ix_adjustments_place_at_s"), "adjustments", ["place", "at_s"], unique=False)
-
-
-def _create_settings() -> None:
-    op.create_table(
-        "settings",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value_json", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_settings")),
-    )
