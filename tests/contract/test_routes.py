@@ -46,6 +46,7 @@ OPEN_TO_ALL = {
     "/login",
     "/setup",
     "/authority.pem",
+    "/authority.crt",
     "/manifest.webmanifest",
 }
 CHANGES = {"POST", "PUT", "PATCH", "DELETE"}

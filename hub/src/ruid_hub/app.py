@@ -1,32 +1,32 @@
 """The hub's one composition root: settings in, a running hub out."""
 
 import asyncio
-import contextlib
 import json
 import logging
 import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncGenerator, Coroutine, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import structlog
-import uvicorn
-from litestar import Litestar
 
 from ruid_core.identity import IdentityEngine
-from ruid_hub.authority import Authority, own_names
 from ruid_hub.access import Access, AccessMode, Audit
 from ruid_hub.api.network import Proxies
+from ruid_hub.authority import Authority, own_names
 from ruid_hub.errors import BadSettings, HubError, PortInUse, StateUnusable
 from ruid_hub.identities import UnknownEngine, build_engine
 from ruid_hub.ingest import GroupCommit, IngestServer
 from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.live.notifier import ChangeNotifier
+from ruid_hub.nodes import NodeRegister
+from ruid_hub.nodes.joining import join_secret
+from ruid_hub.nodes.local import local_commands
 from ruid_hub.parts import HubParts
 from ruid_hub.recognition import Recogniser
 from ruid_hub.service import HubService
@@ -34,18 +34,9 @@ from ruid_hub.settings import HubSettings
 from ruid_hub.site import Site
 from ruid_hub.store import Store, StoreError, open_store
 from ruid_hub.web_app import WebSettings, create_web_app
-
-_STOP_WITHIN_S = 1.0
+from ruid_hub.web_server import serving
 
 _log = structlog.get_logger("hub")
-
-
-class _WebServer(uvicorn.Server):
-    """uvicorn in somebody else's event loop: the hub handles signals itself."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
 
 
 def run_hub(settings: HubSettings) -> None:
@@ -68,8 +59,19 @@ async def _run(settings: HubSettings, store: Store) -> None:
     metrics = HubMetrics()
     service = HubService(site=site, store=store, recogniser=recogniser, notifier=notifier, metrics=metrics)
     commits = GroupCommit(service.commit)
+    register = NodeRegister(
+        store=store,
+        authority=authority,
+        resume_point=recogniser.resume_point,
+        clock=time.time,
+        join_secret=join_secret(settings.join_file),
+    )
     ingest = IngestServer(
-        hub_id=authority.hub_id, events=service, commits=commits, resume_point=recogniser.resume_point
+        authority=authority,
+        register=register,
+        events=service,
+        commits=commits,
+        resume_point=recogniser.resume_point,
     )
     parts = HubParts(
         site=site,
@@ -80,15 +82,23 @@ async def _run(settings: HubSettings, store: Store) -> None:
         metrics=metrics,
         clock=time.time,
         not_ready=recogniser.troubles,
+        authority_pem=authority.certificate_pem,
     )
-    web_app = create_web_app(parts, _web_settings(settings))
+    web_settings = _web_settings(settings)
+    web_app = create_web_app(parts, web_settings)
     await service.start()
     async with (
-        _web_server(web_app, settings) as http_port,
+        serving(
+            web_app,
+            _listener(settings.bind, settings.http_port),
+            tls=authority.server_context_for_pages() if settings.https == "auto" else None,
+            proxies=web_settings.proxies,
+        ) as http_port,
         ingest.listening(bind=settings.bind, port=settings.node_port) as node_port,
+        local_commands(register, Path(settings.state_dir)),
         _background(service.run(), commits.run()) as duties,
     ):
-        _log.info("hub is up", pages=f"http://localhost:{http_port}", nodes=f"ws://localhost:{node_port}")
+        _log.info("hub is up", pages=f"http://localhost:{http_port}", nodes=f"wss://localhost:{node_port}")
         await _first_of(stop, duties)
         notifier.close()
     await service.close()
@@ -128,29 +138,6 @@ def _web_settings(settings: HubSettings) -> WebSettings:
         time_zone=time_zone,
         proxies=Proxies.of(settings.trusted_proxies.split(), settings.proxy_user_header),
     )
-
-
-@asynccontextmanager
-async def _web_server(web_app: Litestar, settings: HubSettings) -> AsyncGenerator[int]:
-    """Serve the pages while the context lasts; yields the port."""
-    listener = _listener(settings.bind, settings.http_port)
-    config = uvicorn.Config(
-        web_app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-        lifespan="on",
-    )
-    server = _WebServer(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(serving, 2 * _STOP_WITHIN_S)
 
 
 def _listener(bind: str, port: int) -> socket.socket:

@@ -32,3 +32,5 @@ class HubParts:
     hand: OperatorHand | None = None
     counting: Counting | None = None
     nodes: NodeRegister | None = None
+    authority_pem: bytes = b""
+    """The certificate of the hub's own authority, for browsers to import."""

@@ -28,7 +28,7 @@ from ruid_hub.access import Access, Caller, Permit, Role
 from ruid_hub.api.caller import CSRF_SHOWN, FindCaller
 from ruid_hub.api.guards import anybody, caller_of, check_every_route, csrf_of, deny_by_default, requires
 from ruid_hub.api.network import LOOPBACK_NAMES, NO_PROXIES, Proxies
-from ruid_hub.api.routes import ApiController, HealthController, metrics_text, thumbnail
+from ruid_hub.api.routes import ApiController, HealthController, authority_certificate, metrics_text, thumbnail
 from ruid_hub.api.sign_in import change_password, see_other, set_up, sign_in, sign_out
 from ruid_hub.integrations.metrics import SiteCollector
 from ruid_hub.live.feed import LiveFeed
@@ -41,7 +41,7 @@ from ruid_hub.pages.routes import PAGES
 from ruid_hub.parts import HubParts
 
 ACCESS_ROUTES = (sign_in, sign_out, set_up, change_password)
-API_ROUTES = (HealthController, ApiController, metrics_text, thumbnail)
+API_ROUTES = (HealthController, ApiController, metrics_text, thumbnail, authority_certificate)
 PAGE_ROUTES = (*PAGES, live_stream)
 ROUTES = (*ACCESS_ROUTES, *API_ROUTES, *PAGE_ROUTES)
 """Every route but the static files; each with a gate of its own."""
@@ -111,7 +111,9 @@ def create_web_app(parts: HubParts, settings: WebSettings) -> Litestar:
         middleware=[FindCaller(access=parts.access, proxies=settings.proxies, open_hosts=settings.open_hosts)],
         before_send=[_secure],
         exception_handlers={HTTPException: _refusal, Exception: _failure},
-        state=State({"templates": templates, "access": parts.access, "proxies": settings.proxies}),
+        state=State(
+            {"templates": templates, "access": parts.access, "proxies": settings.proxies, "store": parts.store}
+        ),
         openapi_config=_self_description(),
         lifespan=[_following(feed)],
         request_max_body_size=MAX_BODY_BYTES,

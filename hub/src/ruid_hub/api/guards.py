@@ -2,10 +2,13 @@
 
 `requires(role, permit)`, `anybody` and `before_setup` are guards; each also asks for the CSRF token where a request
 changes something and its caller is known by something that a browser sends by itself (a cookie, a proxy, nothing at
-all in the demo). Sockets and changes are for the hub's own pages: a request that another site's page caused is refused.
+all in the demo). What a path names as `identity_id`, `observation_id`, `node_id` or `camera_id` must be within the
+caller's reach; for whatever else a path names (an operation, a user) a caller must see every camera. Names in a form
+or a query are the route's own to check. Sockets and changes are for the hub's own pages: a request that another site's page caused is refused.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from litestar import Litestar, Request
@@ -22,10 +25,14 @@ from litestar.routes import HTTPRoute
 from ruid_hub.access import Access, Caller, Permit, Role, Way
 from ruid_hub.access.secrets import same
 from ruid_hub.api.network import AnyConnection, Proxies, own_pages_only
+from ruid_hub.store import Store
+from ruid_hub.store.access import cameras_of, place_of
 
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "_csrf"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+CHECKED = frozenset({"identity_id", "observation_id", "node_id", "camera_id"})
+"""What paths may name and `_within_reach` knows."""
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -50,6 +57,8 @@ class _Requires:
         if not caller.may(self.role or Role.ADMIN, self.permit):
             raise PermissionDeniedException("Your account, or this token, may not do this.")
         await _unforged(connection, caller)
+        if not caller.reach.everywhere:
+            await asyncio.to_thread(_within_reach, connection, caller)
 
 
 class _Anybody:
@@ -103,6 +112,24 @@ def everywhere(caller: Caller) -> None:
     """Raises PermissionDeniedException where the caller may see only some of the cameras."""
     if not caller.reach.everywhere:
         raise PermissionDeniedException("This is for accounts that may see every camera.")
+
+
+def _within_reach(connection: AnyConnection, caller: Caller) -> None:
+    """What a path names must be within reach, whatever the route remembers to ask."""
+    store: Store = connection.app.state.store
+    named: Mapping[str, Any] = connection.path_params
+    with store.reading() as reading:
+        if (identity_id := named.get("identity_id")) is not None:
+            within(caller, *cameras_of(reading, identity_id))
+        if (observation_id := named.get("observation_id")) is not None:
+            place = place_of(reading, observation_id)
+            within(caller, *([place[0]] if place else []))
+    if "camera_id" in named:
+        within(caller, f"{named.get('node_id')}/{named['camera_id']}")
+    elif "node_id" in named:
+        within_nodes(caller, named["node_id"])
+    if named.keys() - CHECKED:
+        everywhere(caller)
 
 
 def deny_by_default(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

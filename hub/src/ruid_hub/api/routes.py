@@ -91,3 +91,17 @@ def thumbnail(
     if jpeg is None:
         raise NotFoundException("There is no such picture, or it has expired.")
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": f"private, max-age={DAY_S}, immutable"})
+
+
+@get(
+    ["/authority.pem", "/authority.crt"],
+    guards=[anybody],
+    media_type="application/x-x509-ca-cert",
+    sync_to_thread=False,
+    include_in_schema=False,
+)
+def authority_certificate(authority_pem: Given[bytes]) -> Response[bytes]:
+    """The certificate of the hub's own authority; a browser that imports it trusts this hub."""
+    if not authority_pem:
+        raise NotFoundException
+    return Response(authority_pem, headers={"Content-Disposition": 'attachment; filename="ruid-authority.crt"'})

@@ -301,6 +301,7 @@ def write_setting(connection: Connection, name: str, value: object) -> None:
 
 # --- objects ------------------------------------------------------------------------------------------
 
+
 def place_of(connection: Connection, observation_id: int) -> tuple[str, str | None] | None:
     """The camera and the identity of an observation: what decides who may see its picture."""
     query = (
@@ -311,6 +312,18 @@ def place_of(connection: Connection, observation_id: int) -> tuple[str, str | No
     )
     row = connection.execute(query).one_or_none()
     return None if row is None else (row.camera, row.identity_id)
+
+
+def cameras_of(connection: Connection, identity_id: str) -> list[str]:
+    """Every camera that has seen a person."""
+    query = (
+        select(cameras.c.camera)
+        .distinct()
+        .join(observations, observations.c.camera_key == cameras.c.camera_key)
+        .join(identities, identities.c.identity_key == observations.c.identity_key)
+        .where(identities.c.identity_id == identity_id)
+    )
+    return list(connection.scalars(query))
 
 
 # --- parts ---------------------------------------------------------------------------------------------
@@ -355,4 +368,3 @@ def _entry(row: Row[Any]) -> AuditRow:
 
 def _places_text(reach: Places) -> str | None:
     return None if reach is None else json.dumps(sorted(reach))
-
