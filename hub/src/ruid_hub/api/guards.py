@@ -2,9 +2,11 @@
 
 `requires(role, permit)`, `anybody` and `before_setup` are guards; each also asks for the CSRF token where a request
 changes something and its caller is known by something that a browser sends by itself (a cookie, a proxy, nothing at
-all in the demo). What a path names as `identity_id`, `observation_id`, `node_id` or `camera_id` must be within the
-caller's reach; for whatever else a path names (an operation, a user) a caller must see every camera. Names in a form
-or a query are the route's own to check. Sockets and changes are for the hub's own pages: a request that another site's page caused is refused.
+all in the demo). Sockets and changes are for the hub's own pages: a request that another site's page caused is refused.
+
+What a path names as `identity_id`, `observation_id`, `node_id` or `camera_id` must be within the caller's reach; for
+whatever else a path names (an operation, a user) a caller must see every camera. Names in a form or a query are the
+route's own to check.
 """
 
 import asyncio
