@@ -19,6 +19,7 @@ from ruid_core.identity import IdentityEngine
 from ruid_hub.access import Access, AccessMode, Audit
 from ruid_hub.api.network import Proxies
 from ruid_hub.authority import Authority, own_names
+from ruid_hub.counting import Counting
 from ruid_hub.errors import BadSettings, HubError, PortInUse, StateUnusable
 from ruid_hub.identities import UnknownEngine, build_engine
 from ruid_hub.ingest import GroupCommit, IngestServer
@@ -82,6 +83,7 @@ async def _run(settings: HubSettings, store: Store) -> None:
         metrics=metrics,
         clock=time.time,
         not_ready=recogniser.troubles,
+        counting=Counting(store=store, site=site, clock=time.time),
         authority_pem=authority.certificate_pem,
     )
     web_settings = _web_settings(settings)
