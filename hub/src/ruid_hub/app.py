@@ -83,7 +83,9 @@ async def _run(settings: HubSettings, store: Store) -> None:
         metrics=metrics,
         clock=time.time,
         not_ready=recogniser.troubles,
+        hand=service.hand,
         counting=Counting(store=store, site=site, clock=time.time),
+        nodes=register,
         authority_pem=authority.certificate_pem,
     )
     web_settings = _web_settings(settings)
