@@ -34,6 +34,7 @@ from ruid_hub.integrations.metrics import SiteCollector
 from ruid_hub.live.feed import LiveFeed
 from ruid_hub.live.picture import LivePicture
 from ruid_hub.live.routes import live_stream
+from ruid_hub.live.shapes import name_shapes
 from ruid_hub.pages.look import look_at
 from ruid_hub.pages.notices import Notices
 from ruid_hub.pages.rendering import Templates
@@ -90,6 +91,8 @@ def create_web_app(parts: HubParts, settings: WebSettings) -> Litestar:
     Close the notifier before stopping the web server: open streams end then.
     """
     _look_for_vendor_files(settings.web_dir)
+    if parts.nodes is not None:
+        name_shapes(parts.site, parts.nodes)
     templates = Templates(
         settings.web_dir,
         site_name=settings.site_name,
