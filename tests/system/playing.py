@@ -65,6 +65,7 @@ class Hub:
             "RUID_NODE_PORT": str(self.node_port),
             "RUID_ACCESS": "open",
             "RUID_STATE_DIR": str(self.folder),
+            "RUID_JOIN_FILE": str(self.folder / "join"),
             "RUID_SUMMARY_FILE": str(self.folder / "summary.json"),
         }
         self.process = start("ruid_hub", variables, self.folder / "log.txt")
@@ -98,7 +99,8 @@ class Node:
         self.variables = {
             "RUID_NODE_NAME": name,
             "RUID_SOURCE": shlex.quote(str(CLIPS / f"{name}.mp4")),
-            "RUID_HUB_URL": f"ws://127.0.0.1:{hub.node_port}",
+            "RUID_HUB_URL": f"wss://127.0.0.1:{hub.node_port}",
+            "RUID_JOIN_FILE": str(hub.folder / "join"),
             "RUID_STATE_DIR": str(self.folder),
             "RUID_SUMMARY_FILE": str(self.folder / "summary.json"),
             "RUID_THREADS": "1",

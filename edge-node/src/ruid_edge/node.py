@@ -16,6 +16,7 @@ from ruid_edge.camera_rules import Fault, find_fault, rules_from
 from ruid_edge.capture import CaptureLoop, Frame, FrameExchange, make_source
 from ruid_edge.capture.loop import STALLED, STALLED_AFTER_S, CaptureEvents
 from ruid_edge.capture.recordings import Playback
+from ruid_edge.enrolment import Credentials, hub_finder
 from ruid_edge.errors import EdgeError, NodeFailed
 from ruid_edge.health.machine import Machine
 from ruid_edge.inference import Embedder, PersonDetector, load_detector
@@ -25,7 +26,7 @@ from ruid_edge.pressure import Pressure
 from ruid_edge.report import Camera, health_message, hello_message, summarise
 from ruid_edge.settings import CameraSettings, EdgeSettings
 from ruid_edge.spool import Spool
-from ruid_edge.uplink import Uplink
+from ruid_edge.uplink import Answers, Applicant, Uplink
 from ruid_edge.uplink.messages import crossing_message, live_message, stay_message, tracklet_message
 
 _OUTBOX_ITEMS = 256
@@ -62,7 +63,7 @@ class EdgeNode:
         self._pressure = Pressure(self._machine, self._cameras, busy_s=self._inference.busy_s)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._outbox: asyncio.Queue[wm.Content] = asyncio.Queue(_OUTBOX_ITEMS)
-        self._uplink = Uplink(url=settings.hub_url, spool=spool, make_hello=self._hello, make_health=self._health)
+        self._uplink = self._make_uplink()
         self._over = asyncio.Event()
         self._stopping = False
         self._failure: EdgeError | None = None
@@ -129,6 +130,24 @@ class EdgeNode:
         return max([self._inference.stuck_for_s(), *waits])
 
     # --- putting it together ---------------------------------------------------------------------------
+
+    def _make_uplink(self) -> Uplink:
+        settings, state_dir = self._settings, Path(self._settings.state_dir)
+        applicant = Applicant(
+            settings.node_name,
+            Credentials.open(state_dir / "identity"),
+            join_file=settings.join_file,
+            expected_fingerprint=settings.hub_fingerprint,
+            code_file=state_dir / "adoption-code.txt",
+        )
+        answers = Answers(self._hello, self._health, self._configure, self.still)
+        return Uplink(hub=hub_finder(settings.hub_url), applicant=applicant, spool=self._spool, answers=answers)
+
+    def _configure(self, configure: wm.Configure) -> wm.Configured:
+        fault = self.apply(configure.cameras)
+        if fault is not None:
+            return wm.Configured(configure.revision, accepted=False, field=fault.field, reason=fault.reason)
+        return wm.Configured(configure.revision, accepted=True)
 
     def _make_camera(self, camera: CameraSettings, rules: CameraRules) -> Camera:
         settings = self._settings

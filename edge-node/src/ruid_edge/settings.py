@@ -32,7 +32,9 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name
     masks, zones and lines; see `ruid_edge.camera_file`.
     """
 
-    hub_url: str = "ws://localhost:8765"
+    hub_url: str = ""
+    hub_fingerprint: str = ""
+    join_file: str = ""
     node_name: str = msgspec.field(default_factory=socket.gethostname)
     state_dir: str = "var/edge"
     source: str = "picamera"
@@ -84,8 +86,8 @@ def load_settings(environment: Mapping[str, str], **options: object) -> EdgeSett
 
 def _check(settings: EdgeSettings) -> None:
     url = urlsplit(settings.hub_url)
-    if url.scheme not in {"ws", "wss"} or not url.hostname:
-        raise BadSettings(f"RUID_HUB_URL is '{settings.hub_url}': it must look like ws://hub.local:8765")
+    if settings.hub_url and (url.scheme != "wss" or not url.hostname):
+        raise BadSettings(f"RUID_HUB_URL is '{settings.hub_url}': it must look like wss://hub.local:8765, or be empty")
     if settings.threads < 1:
         raise BadSettings("RUID_THREADS must be at least 1")
     if settings.spool_max_mb < 1:

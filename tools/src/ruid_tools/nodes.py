@@ -27,7 +27,7 @@ def edge(
     source
         A file, a folder of images, a V4L2 device or index, an RTSP address, or picamera; once per camera.
     hub
-        The hub's address for nodes, such as ws://hub.local:8765.
+        The hub's address for nodes, such as wss://hub.local:8765; without one it is looked for.
     name
         What people call this node.
     pace

@@ -89,6 +89,21 @@ class Spool:
         self._appended += len(rows)
         return tuple(ItemKey(row[0], row[1]) for row in rows)
 
+    def take_place(self, node_id: str, *, after_boot_epoch: int) -> None:
+        """Go by another node's id from now on, and count boots from after its last one, waiting items included."""
+        shift = max(0, after_boot_epoch + 1 - self._oldest_boot_epoch())
+        with self._connection:
+            # Through negative numbers, so that no row meets another on the way.
+            self._connection.execute("UPDATE items SET boot_epoch = -(boot_epoch + ?)", (shift,))
+            self._connection.execute("UPDATE items SET boot_epoch = -boot_epoch")
+            self._connection.execute("UPDATE node SET node_id = ?, boot_epoch = boot_epoch + ?", (node_id, shift))
+        self.node_id, self.boot_epoch = node_id, self.boot_epoch + shift
+        self._stripped_through = ItemKey(-1, -1)
+
+    def _oldest_boot_epoch(self) -> int:
+        [oldest] = self._connection.execute("SELECT min(boot_epoch) FROM items").fetchone()
+        return self.boot_epoch if oldest is None else int(oldest)
+
     def after(self, key: ItemKey, *, limit: int) -> list[Item]:
         """Return at most `limit` items that follow `key`, in order."""
         rows = self._connection.execute(

@@ -1,5 +1,8 @@
-"""The node's connection to the hub: `client` is the shell around the sans-I/O session, `messages` converts."""
+"""The node's connection to the hub: `client` is the shell around the sans-I/O session, `adoption` gets a stranger in,
+`pace` holds replays back, `messages` converts.
+"""
 
-from ruid_edge.uplink.client import Uplink
+from ruid_edge.uplink.adoption import Applicant
+from ruid_edge.uplink.client import Answers, Uplink
 
-__all__ = ["Uplink"]
+__all__ = ["Answers", "Applicant", "Uplink"]

@@ -1,25 +1,41 @@
 """The shell around `UplinkSession`: connects, feeds, collects, writes, and connects again.
 
-Owned by one asyncio loop. It never loses a durable item: those wait in the spool until they are acknowledged.
+Owned by one asyncio loop. A node that has no certificate yet asks for one first. No durable item is ever lost: those
+wait in the spool until they are acknowledged.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import numpy as np
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
 from ruid_core.wire.codec import MAX_FRAME_BYTES
 from ruid_core.wire.errors import WireError
-from ruid_core.wire.messages import SUBPROTOCOL, Health, Hello, Live
-from ruid_core.wire.uplink import Acked, HubLeft, ItemKey, RefusedByHub, UplinkEvent, UplinkSession, Welcomed
+from ruid_core.wire.messages import SUBPROTOCOL, Configure, Configured, Health, Hello, Live, Still
+from ruid_core.wire.uplink import (
+    Acked,
+    ConfigureArrived,
+    HubLeft,
+    ItemKey,
+    RefusedByHub,
+    StillAsked,
+    UplinkEvent,
+    UplinkSession,
+    Welcomed,
+)
+from ruid_edge.enrolment import AdoptionSpoiled, HubFinder, HubUnknown
 from ruid_edge.spool import Spool
+from ruid_edge.uplink.adoption import Applicant, NotLetIn, ask_to_be_let_in
+from ruid_edge.uplink.pace import Pace
 
 _FIRST_WAIT_S = 0.25
 _LONGEST_WAIT_S = 10.0
@@ -28,6 +44,8 @@ _HEALTH_EVERY_S = 1.0
 _PROBE_EVERY_S = 10.0
 _FIRST_PROBES = 4
 _REPLAY_BATCH = 16
+_TOLD = 32
+_KEY_UNKNOWN = ("unknown_key", "no_certificate")
 
 _log = structlog.get_logger("uplink")
 
@@ -39,6 +57,16 @@ class UplinkCounters:
     connections: int
     live_replaced: int
     refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the node says when it is asked; all called in the uplink's event loop."""
+
+    hello: Callable[[], Hello]
+    health: Callable[[], Health]
+    configure: Callable[[Configure], Configured]
+    still: Callable[[str], Awaitable[Still]]
 
 
 @dataclass(slots=True)
@@ -53,19 +81,23 @@ class _Heartbeat:
 class Uplink:
     """Sends what the spool holds, in order, and the newest live state; `wake` it when there is something new."""
 
-    def __init__(
-        self, *, url: str, spool: Spool, make_hello: Callable[[], Hello], make_health: Callable[[], Health]
-    ) -> None:
-        self._url = url
+    def __init__(self, *, hub: HubFinder, applicant: Applicant, spool: Spool, answers: Answers) -> None:
+        self._hub = hub
+        self._applicant = applicant
         self._spool = spool
-        self._make_hello = make_hello
-        self._make_health = make_health
+        self._answers = answers
         self._live: dict[str, Live] = {}
         self._wake = asyncio.Event()
+        self._closed = asyncio.Event()
         self._jitter = np.random.default_rng()
         self._sent_through = ItemKey(-1, -1)
         self._connections = self._live_replaced = self._refused = 0
-        self._outage_told = False
+        self._told_outage = ""
+        self._url = ""
+        self._held_back = False
+        self._pace = Pace(None, now_s=0.0)
+        self._to_tell: deque[Configured | Still] = deque(maxlen=_TOLD)
+        self._stills: dict[str, asyncio.Task[None]] = {}
         self._closing: tuple[str, bool] | None = None
         self.connected = False
 
@@ -84,31 +116,82 @@ class Uplink:
         self._live[live.camera_id] = live
         self._wake.set()
 
+    def tell(self, message: Configured | Still) -> None:
+        """Send an answer, as soon as there is a connection."""
+        self._to_tell.append(message)
+        self._wake.set()
+
     def close(self, *, reason: str, finished: bool) -> None:
         """Say goodbye on the connection, if there is one, and end `run`."""
         self._closing = (reason, finished)
+        self._closed.set()
         self._wake.set()
 
     async def run(self) -> None:
         """Keep a connection to the hub until `close`."""
         wait_s = _FIRST_WAIT_S
         while self._closing is None:
-            before = self._connections
+            before = (self._connections, self._applicant.credentials.adopted)
             refused = False
             try:
-                refused = await self._connect_once()
-            except (OSError, WebSocketException, WireError, TimeoutError) as error:
+                refused = await self._try_once()
+            except (HubUnknown, OSError, WebSocketException, WireError, TimeoutError) as error:
                 self._tell_outage(str(error) or type(error).__name__)
-            if self._connections > before:
+            if (self._connections, self._applicant.credentials.adopted) != before:
                 wait_s = _FIRST_WAIT_S
             jittered_s = wait_s * self._jitter.uniform(0.5, 1.0)  # many nodes must not come back in step
             await self._pause(_REFUSED_WAIT_S if refused else jittered_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
+    async def _try_once(self) -> bool:
+        """Find the hub and talk to it, as a stranger or as a member; return whether it wants none of us for now."""
+        credentials = self._applicant.credentials
+        closed = asyncio.create_task(self._closed.wait())
+        attempt = asyncio.create_task(self._member() if credentials.adopted else self._stranger())
+        try:
+            # A member says goodbye itself; a stranger has nothing to say.
+            waited = (attempt,) if credentials.adopted else (attempt, closed)
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            return attempt.result() if attempt.done() else False
+        finally:
+            for task in (attempt, closed):
+                task.cancel()
+            await asyncio.gather(attempt, closed, return_exceptions=True)
+
+    async def _stranger(self) -> bool:
+        """Ask to be let in; return True where the hub said no."""
+        self._url = await self._hub.find(hub_id=self._applicant.credentials.hub_id)
+        try:
+            adopted = await ask_to_be_let_in(self._url, self._applicant, node_id=self._spool.node_id)
+        except (NotLetIn, AdoptionSpoiled) as error:
+            _log.error("not let in by the hub", hub=self._url, reason=str(error))
+            return True
+        if adopted.node_id != self._spool.node_id:
+            self._spool.take_place(adopted.node_id, after_boot_epoch=adopted.after_boot_epoch)
+            _log.warning("this device takes another's place", node_id=adopted.node_id)
+        _log.info("let in by the hub", hub=self._url, node_id=adopted.node_id)
+        return False
+
+    async def _member(self) -> bool:
+        """Serve one connection to its end; return True where the hub keeps us out."""
+        credentials = self._applicant.credentials
+        self._url = await self._hub.find(hub_id=credentials.hub_id)
+        try:
+            return await self._connect_once()
+        except InvalidStatus as error:
+            if error.response.status_code != HTTPStatus.FORBIDDEN:
+                raise
+            code, _, text = (error.response.body or b"").decode(errors="replace").strip().partition(": ")
+            self._refused += 1
+            _log.error("kept out by the hub", hub=self._url, code=code, reason=text)
+            if code in _KEY_UNKNOWN:
+                credentials.forget_certificate()
+            return True
+
     def _tell_outage(self, reason: str) -> None:
-        if not self._outage_told:
-            self._outage_told = True
-            _log.warning("hub unreachable, going on without it", hub=self._url, reason=reason)
+        if self._told_outage != reason:
+            self._told_outage = reason
+            _log.warning("hub unreachable, going on without it", hub=self._url or "unknown", reason=reason)
 
     async def _pause(self, wait_s: float) -> None:
         deadline_s = time.monotonic() + wait_s
@@ -122,6 +205,7 @@ class Uplink:
         """Serve one connection to its end; return whether the hub refused us for good."""
         async with connect(
             self._url,
+            ssl=self._applicant.credentials.member_context(),
             subprotocols=[Subprotocol(SUBPROTOCOL)],
             max_size=MAX_FRAME_BYTES,
             open_timeout=5,
@@ -129,7 +213,7 @@ class Uplink:
             ping_timeout=10,
             compression=None,
         ) as websocket:
-            session = UplinkSession(self._make_hello())
+            session = UplinkSession(self._answers.hello())
             serving = asyncio.create_task(self._serve(websocket, session))
             reading = asyncio.create_task(self._read(websocket, session))
             try:
@@ -155,27 +239,45 @@ class Uplink:
     def _act_on(self, event: UplinkEvent) -> bool:
         """Do what the event asks for; return True where the connection is over."""
         match event:
-            case Welcomed(hub_id, resume_after):
-                self._welcomed(hub_id, resume_after)
+            case Welcomed():
+                self._welcomed(event)
             case Acked(through):
                 self._spool.discard_through(through)
             case RefusedByHub(code, text, fatal):
                 self._refused += 1
                 _log.error("refused by the hub", code=code, reason=text)
                 return fatal
+            case ConfigureArrived(configure):
+                self.tell(self._answers.configure(configure))
+            case StillAsked(camera_id):
+                self._take_still(camera_id)
             case HubLeft(reason):
                 self._tell_outage(f"the hub says goodbye: {reason}")
                 return True
         self._wake.set()
         return False
 
-    def _welcomed(self, hub_id: str, resume_after: ItemKey) -> None:
-        self._spool.discard_through(resume_after)
-        self._sent_through = resume_after
+    def _take_still(self, camera_id: str) -> None:
+        """One at a time for each camera: whoever asks meanwhile gets the one that is being taken."""
+        if camera_id in self._stills or len(self._stills) >= _TOLD:
+            return
+
+        async def take() -> None:
+            try:
+                self.tell(await self._answers.still(camera_id))
+            finally:
+                del self._stills[camera_id]
+
+        self._stills[camera_id] = asyncio.create_task(take())
+
+    def _welcomed(self, welcomed: Welcomed) -> None:
+        self._spool.discard_through(welcomed.resume_after)
+        self._sent_through = welcomed.resume_after
+        self._pace = Pace(welcomed.items_per_s, now_s=time.monotonic())
         self._connections += 1
-        self._outage_told = False
+        self._told_outage = ""
         self.connected = True
-        _log.info("connected to the hub", hub=self._url, hub_id=hub_id, waiting=self._spool.state.items)
+        _log.info("connected to the hub", hub=self._url, hub_id=welcomed.hub_id, waiting=self._spool.state.items)
 
     async def _serve(self, websocket: ClientConnection, session: UplinkSession) -> None:
         """Write what is due until the session is closed."""
@@ -184,6 +286,7 @@ class Uplink:
             self._wake.clear()
             if self.connected:
                 self._beat(session, heartbeat)
+                self._queue_answers(session)
             self._queue_live(session)
             more = self._queue_items(session)
             if self._closing is not None:
@@ -198,7 +301,7 @@ class Uplink:
     def _beat(self, session: UplinkSession, heartbeat: "_Heartbeat") -> None:
         now_s = time.monotonic()
         if now_s >= heartbeat.health_due_s:
-            session.send(self._make_health())
+            session.send(self._answers.health())
             heartbeat.health_due_s = now_s + _HEALTH_EVERY_S
         if now_s >= heartbeat.probe_due_s:
             session.probe_clock(now_s=time.time())
@@ -208,8 +311,14 @@ class Uplink:
     async def _wait(self, heartbeat: "_Heartbeat") -> None:
         due_s = min(heartbeat.health_due_s, heartbeat.probe_due_s)
         left_s = max(0.01, due_s - time.monotonic()) if self.connected else _HEALTH_EVERY_S
+        if self._held_back:
+            left_s = min(left_s, max(0.01, self._pace.next_in_s))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), left_s)
+
+    def _queue_answers(self, session: UplinkSession) -> None:
+        while self._to_tell:
+            session.send(self._to_tell.popleft())
 
     def _queue_live(self, session: UplinkSession) -> None:
         live, self._live = self._live, {}
@@ -219,10 +328,14 @@ class Uplink:
     def _queue_items(self, session: UplinkSession) -> bool:
         """Queue a few items (so that live state is never kept waiting); return whether more could go now."""
         room = min(session.room, _REPLAY_BATCH)
-        if room <= 0:
+        allowed = int(min(room, self._pace.allowed(now_s=time.monotonic())))
+        self._held_back = allowed < room
+        if allowed <= 0:
             return False
-        items = self._spool.after(self._sent_through, limit=room)
+        items = self._spool.after(self._sent_through, limit=allowed)
         for item in items:
             session.send_item(item)
             self._sent_through = ItemKey(item.boot_epoch, item.seq)
-        return len(items) == room
+        self._pace.sent(len(items))
+        self._held_back = self._held_back and len(items) == allowed
+        return len(items) == allowed and not self._held_back

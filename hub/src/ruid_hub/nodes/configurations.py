@@ -30,6 +30,10 @@ class Links(Protocol):
         """Send to a connected node; False where its software cannot understand it."""
         ...
 
+    def introduce_again(self, node_id: str) -> None:
+        """Names have changed: report the node anew."""
+        ...
+
     async def cut(self, node_id: str, *, code: str, text: str) -> None:
         """End the node's connection, if there is one, and tell it why."""
         ...

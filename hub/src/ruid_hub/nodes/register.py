@@ -116,7 +116,9 @@ class NodeRegister:
         """Call a node something else, from its next connection on at the latest; raise `NoSuchNode`."""
         if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
             raise BadConfiguration("name", f"must have 1 to {MAX_NAME_CHARS} printable characters")
-        return await self._change(replace(self._admission(node_id), name=name), actor, "node renamed")
+        node = await self._change(replace(self._admission(node_id), name=name), actor, "node renamed")
+        self._introduce_again(node_id)
+        return node
 
     async def revoke(self, node_id: str, *, actor: str) -> Node:
         """Keep a node out from this moment on, until it is approved again by id; raise `NoSuchNode`."""
@@ -155,6 +157,7 @@ class NodeRegister:
         if self._links is None or not self._links.connected(node_id):
             return self._configurations.of(node_id)
         self._configurations.send(node_id, self._links)
+        self._introduce_again(node_id)
         return await self._configurations.wait_for_answer(node_id)
 
     async def want_still(self, camera: str) -> bytes:
@@ -246,6 +249,10 @@ class NodeRegister:
         asking.heard_at_s = self._clock()
 
     # --- parts -----------------------------------------------------------------------------------------
+
+    def _introduce_again(self, node_id: str) -> None:
+        if self._links is not None:
+            self._links.introduce_again(node_id)
 
     def _proves(self, request: AdoptionRequest, key_der: bytes) -> bool:
         """A stranger that knows the secret is no stranger, unless it wants somebody else's place."""

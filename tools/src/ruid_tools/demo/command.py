@@ -115,6 +115,7 @@ def _set_stage(folder: Path, sources: dict[str, str], *, port: int, once: bool) 
             "RUID_HTTP_PORT": str(port),
             "RUID_NODE_PORT": str(node_port),
             "RUID_SITE_NAME": "RuID demo",
+            "RUID_JOIN_FILE": str(folder / "join"),
             # Nobody signs in to a demo; such a hub answers to this machine alone.
             "RUID_ACCESS": "open",
         },
@@ -129,7 +130,8 @@ def _set_stage(folder: Path, sources: dict[str, str], *, port: int, once: bool) 
             {
                 "RUID_SOURCE": shlex.quote(source),
                 "RUID_NODE_NAME": name,
-                "RUID_HUB_URL": f"ws://127.0.0.1:{node_port}",
+                "RUID_HUB_URL": f"wss://127.0.0.1:{node_port}",
+                "RUID_JOIN_FILE": str(folder / "join"),
                 "RUID_PACE": "fast" if once else "real",
                 "RUID_LOOP": "false" if once else "true",
                 "RUID_THREADS": "1",
