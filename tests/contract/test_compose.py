@@ -158,8 +158,15 @@ def test_every_variable_of_ours_has_the_name_of_a_setting(name: str) -> None:
 
 def test_the_node_finds_the_hub_where_the_hub_listens() -> None:
     node_port = image_environment("hub")["RUID_NODE_PORT"]
-    assert service("edge")["environment"]["RUID_HUB_URL"] == f"ws://hub:{node_port}"
+    assert service("edge")["environment"]["RUID_HUB_URL"] == f"wss://hub:{node_port}"
     assert f"{node_port}:{node_port}" in service("hub")["ports"]
+
+
+def test_the_hub_lets_the_node_of_its_own_machine_in() -> None:
+    """Both read the secret in one file, of a volume that nobody else has."""
+    files = {image_environment(name)["RUID_JOIN_FILE"] for name in SERVICES}
+    assert files == {"/join/secret"}
+    assert all("join:/join" in service(name)["volumes"] for name in SERVICES)
 
 
 # ── balena.yml ────────────────────────────────────────────────────────────────────────────────────────────────────
