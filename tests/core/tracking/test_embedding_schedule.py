@@ -69,3 +69,12 @@ def test_nobody_waits_for_ever_and_no_frame_costs_too_much(frames: list[list[int
         assert len(chosen) <= SETTINGS.per_frame
         waiting = {track_id: 0 if track_id in chosen else waiting.get(track_id, 0) + 1 for track_id in track_ids}
         assert all(steps <= 10 + 8 for steps in waiting.values())
+
+
+def test_under_strain_refreshes_wait_longer_and_fewer_go_at_once() -> None:
+    node = EmbeddingSchedule(settings=EmbeddingScheduleSettings(per_frame=4))
+    people = [Candidate(number, 0.8, 0.0) for number in range(4)]
+    assert len(node.choose(people, at_s=0.0, slower=2.0)) == 2
+    assert len(node.choose(people, at_s=0.1, slower=2.0)) == 2
+    assert node.choose(people, at_s=0.6, slower=2.0) == ()
+    assert len(node.choose(people, at_s=0.95, slower=2.0)) == 2

@@ -223,3 +223,29 @@ def test_a_step_cannot_be_changed() -> None:
 
     with pytest.raises(FrozenInstanceError):
         step.tracks = ()  # type: ignore[misc]
+
+
+def test_where_people_should_be_is_foreseen_and_nothing_changes() -> None:
+    tracker = new_tracker()
+    assert tracker.is_empty
+    assert tracker.foresee(at_s=0) == ()
+    steps = [watch(tracker, boxes(person(100 + 5 * k)), at_s=k * STEP_S) for k in range(30)]
+
+    (ahead,) = tracker.foresee(at_s=3.2)
+
+    assert not tracker.is_empty
+    assert (ahead.track_id, ahead.detection_index, ahead.last_seen_at_s) == (1, -1, pytest.approx(2.9))
+    assert ahead.box_xyxy_px == pytest.approx(person(100 + 5 * 32), abs=3)
+    assert tracker.foresee(at_s=1.0)[0].box_xyxy_px == pytest.approx(steps[-1].tracks[0].box_xyxy_px, abs=3)
+    assert watch(tracker, boxes(person(100 + 5 * 30)), at_s=3.0).tracks[0].track_id == 1
+
+
+def test_a_foot_does_not_jump_when_the_legs_are_hidden() -> None:
+    tracker = new_tracker()
+    steps = [watch(tracker, boxes(person(100)), at_s=k * STEP_S) for k in range(30)]
+    x1, y1, x2, y2 = person(100)
+    assert steps[-1].tracks[0].foot_xy_px == pytest.approx(((x1 + x2) / 2, y2), abs=0.5)
+
+    (half_hidden,) = watch(tracker, boxes([x1, y1, x2, (y1 + y2) / 2]), at_s=3.0).tracks
+
+    assert half_hidden.foot_xy_px[1] > (y1 + 3 * y2) / 4

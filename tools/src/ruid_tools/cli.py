@@ -25,11 +25,13 @@ evaluate = App(name="eval", help="Score a part of RuID against ground truth.")
 evaluate.command("ruid_tools.evaluation.identity_command:identity", name="identity")
 evaluate.command("ruid_tools.evaluation.track_command:track", name="track")
 evaluate.command("ruid_tools.evaluation.detector_command:detector", name="detector")
+evaluate.command("ruid_tools.evaluation.crossings_command:crossings", name="crossings")
 evaluate.command("ruid_tools.evaluation.reid_command:reid", name="reid")
 app.command(evaluate)
 
 bench = App(name="bench", help="Time a part of RuID against a named peer.")
 bench.command("ruid_tools.bench.edge_command:edge", name="edge")
+bench.command("ruid_tools.bench.runtimes_command:runtimes", name="runtimes")
 app.command(bench)
 
 models = App(name="models", help="Build and verify the shipped models.")

@@ -13,15 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BLOCK = 4
+_DEVIATIONS_PER_MEDIAN = 1.4826
 
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
-    """Changes in grey levels of a block's mean; `unrest_factor` times a block's usual unrest is a change."""
+    """Changes in grey levels of a block's mean: more than the least, more than the picture's noise explains (its median
+    change, as a standard deviation), and more than a block's own usual unrest.
+    """
 
     least_change: float = 3.0
+    noise_factor: float = 6.0
     unrest_factor: float = 4.0
-    learning: float = 0.1
+    learning: float = 0.02
     empty_look_every_s: float = 1.0
     occupied_look_every_s: float = 0.25
 
@@ -41,26 +45,31 @@ class ChangeGate:
         settings = self._settings
         self._blocks = _block_means(sample)
         look_every_s = settings.occupied_look_every_s if occupied else settings.empty_look_every_s
-        if not 0 <= at_s - self._looked_at_s < look_every_s:
+        change = self._change(self._blocks)
+        if change is None or not 0 <= at_s - self._looked_at_s < look_every_s:
             return True
-        limits = np.maximum(settings.least_change, settings.unrest_factor * self._unrest)
-        return bool((self._change() > limits).any())
+        noise = settings.noise_factor * _DEVIATIONS_PER_MEDIAN * float(np.median(change))
+        limits = np.maximum(max(settings.least_change, noise), settings.unrest_factor * self._unrest)
+        return bool((change > limits).any())
 
     def looked(self, *, at_s: float, found_somebody: bool) -> None:
         """Note that the detector has looked at the last picture asked for; what moved by itself is unrest."""
         if self._blocks is None:
             return
-        if self._reference is None or self._reference.shape != self._blocks.shape:
+        change = self._change(self._blocks)
+        if change is None:
             self._unrest = np.zeros_like(self._blocks)
         elif not found_somebody:
-            self._unrest += self._settings.learning * (self._change() - self._unrest)
+            self._unrest += self._settings.learning * (change - self._unrest)
         self._reference, self._looked_at_s = self._blocks, at_s
 
-    def _change(self) -> NDArray[np.float32]:
-        """Return how much each block differs from the one that the detector saw, the light as a whole left out."""
-        if self._blocks is None or self._reference is None or self._reference.shape != self._blocks.shape:
-            return np.full((1, 1), np.inf, np.float32)
-        difference = self._blocks - self._reference
+    def _change(self, blocks: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """Return how much each block differs from the one that the detector saw, the light as a whole left out; None
+        where there is nothing to compare with.
+        """
+        if self._reference is None or self._reference.shape != blocks.shape:
+            return None
+        difference = blocks - self._reference
         return np.abs(difference - np.median(difference))
 
 
