@@ -51,11 +51,12 @@
     const chart = new uPlot({
       width: place.clientWidth,
       height: 250,
+      padding: [8, 8, 0, 0],
       legend: { live: true },
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: { x: { time: false, range: [-0.6, labels.length - 0.4] }, y: { range: [0, most * 1.08] } },
       axes: [
-        { ...axis, grid: { show: false }, space: 56, incrs: [1, 2, 3, 4, 6, 12, 24, 48], values: (_, ticks) => ticks.map((tick) => labels[tick] ?? "") },
+        { ...axis, grid: { show: false }, size: 32, space: 20 + 7 * Math.max(...labels.map((label) => label.length)), incrs: [1, 2, 3, 4, 6, 12, 24, 48], values: (_, ticks) => ticks.map((tick) => labels[tick] ?? "") },
         { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 100000] },
       ],
       series: [{ label: all[0].name, value: (_, index) => labels[index] ?? "–" }, ...shown.map(series)],

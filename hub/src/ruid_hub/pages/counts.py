@@ -231,7 +231,7 @@ def exports(period: Period, place: Place, query: CountsQuery) -> dict[str, str]:
     asked |= {"zone": place.zone_id} if place.zone_id else {}
     asked |= {"re_entry_s": query.re_entry} if query.re_entry else {}
     return {
-        f"{what} as {form.upper()}": f"/api/v1/export/{what}.{form}?{urlencode(asked)}"
+        f"{what.capitalize()} as {form.upper()}": f"/api/v1/export/{what}.{form}?{urlencode(asked)}"
         for what in ("visits", "crossings")
         for form in ("csv", "json")
     }

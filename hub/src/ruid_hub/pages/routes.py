@@ -7,7 +7,7 @@ from litestar import Response, get
 from ruid_hub.access import Role
 from ruid_hub.api.given import Given
 from ruid_hub.api.guards import requires
-from ruid_hub.pages import cameras, counts, people, person
+from ruid_hub.pages import audit, cameras, counts, entry, people, person, settings
 from ruid_hub.pages.look import Look, html
 from ruid_hub.site import Site
 
@@ -43,4 +43,14 @@ PAGES = (
     cameras.still,
     cameras.save_shapes,
     cameras.save_settings,
+    settings.settings_page,
+    settings.end_session,
+    settings.add_user,
+    settings.change_user,
+    settings.issue_token,
+    settings.revoke_token,
+    settings.save_counting,
+    audit.audit_page,
+    entry.login_page,
+    entry.setup_page,
 )

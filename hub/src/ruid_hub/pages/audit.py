@@ -1,0 +1,104 @@
+"""Audit: who looked at whom, and who changed what."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import ClassVar
+from urllib.parse import urlencode
+
+from litestar import Response, get
+
+from ruid_hub.access import Audit, AuditEntry
+from ruid_hub.api.given import Given
+from ruid_hub.pages.cameras import ADMINISTERING
+from ruid_hub.pages.frame import Frame
+from ruid_hub.pages.look import AnyRequest, Look
+
+ENTRIES_SHOWN = 50
+TEXT = 80
+KINDS = {
+    "": "Everything",
+    "person.": "People",
+    "camera.": "Cameras",
+    "node.": "Nodes",
+    "user.": "Users",
+    "token.": "Tokens",
+    "session.": "Signing in",
+    "export.": "Exports",
+}
+WORDS = {
+    "person.look": "looked at",
+    "person.rename": "renamed",
+    "person.merge": "merged",
+    "person.split": "split",
+    "person.move": "moved a sighting of",
+    "person.not_this_person": "said a sighting is not",
+    "person.different": "kept two apart",
+    "person.erase": "erased",
+    "person.undo": "took back a correction of",
+    "camera.look": "took a picture of",
+    "camera.rules": "set",
+    "node.approve": "let in",
+    "node.reject": "turned away",
+    "node.rename": "renamed",
+    "node.revoke": "kept out",
+    "user.add": "added the user",
+    "user.change": "changed the user",
+    "user.remove": "removed the user",
+    "user.password": "changed the password of",
+    "token.issue": "made the token",
+    "token.revoke": "revoked the token",
+    "session.begin": "signed in from",
+    "session.end": "signed out",
+    "session.refuse": "refused a sign-in from",
+    "hub.setup": "set up this hub as",
+    "counting.settings": "changed how the hub counts",
+}
+"""Actions in words; one that is not here is shown as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """What pages/audit.html needs."""
+
+    template: ClassVar[str] = "pages/audit.html"
+
+    frame: Frame
+    entries: tuple[AuditEntry, ...]
+    words: dict[str, str]
+    kinds: dict[str, str]
+    kind: str
+    actor: str
+    subject: str
+    more: str
+    """Where the trail goes on; empty at its end."""
+
+
+@get("/audit", guards=ADMINISTERING, include_in_schema=False)
+async def audit_page(request: AnyRequest, look: Given[Look], audit: Given[Audit]) -> Response[str]:
+    """The trail, newest first."""
+    asked = request.query_params
+    kind = asked.get("kind", "")
+    kind = kind if kind in KINDS else ""
+    actor, subject = (asked.get(name, "").strip()[:TEXT] for name in ("actor", "subject"))
+    before = asked.get("before", "")
+    entries = await asyncio.to_thread(
+        audit.entries,
+        ENTRIES_SHOWN + 1,
+        before=int(before) if before.isdigit() else None,
+        actor=actor or None,
+        action=kind or None,
+        subject=subject or None,
+    )
+    shown = entries[:ENTRIES_SHOWN]
+    onward = {"kind": kind, "actor": actor, "subject": subject, "before": shown[-1].entry_id if shown else 0}
+    page = AuditPage(
+        frame=look.frame("audit"),
+        entries=tuple(shown),
+        words=WORDS,
+        kinds=KINDS,
+        kind=kind,
+        actor=actor,
+        subject=subject,
+        more=f"/audit?{urlencode(onward)}" if len(entries) > ENTRIES_SHOWN else "",
+    )
+    return look.page(page)

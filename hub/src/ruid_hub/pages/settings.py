@@ -1,0 +1,262 @@
+"""Settings: one's own account, users and tokens, how the hub counts, what it keeps, and the hub itself."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any, ClassVar
+
+from litestar import Response, get, post
+
+from ruid_hub.access import Access, AccessError, Audit, Permit, Reach, Role, Session, Token, User, Way
+from ruid_hub.api.given import Given
+from ruid_hub.counting import Counting, CountingError, CountingSettings
+from ruid_hub.pages.cameras import ADMINISTERING
+from ruid_hub.pages.frame import Frame, Notice
+from ruid_hub.pages.look import AnyRequest, Form, Look, several
+from ruid_hub.pages.notices import refusal
+from ruid_hub.pages.people import LOOKING
+from ruid_hub.site import Site
+from ruid_hub.store import Retention, Store, StoreCounts
+
+DAY_S = 86_400.0
+TEXT = 64
+TOKEN_DAYS = {"": None, "30": 30.0, "365": 365.0}
+SAID = {
+    ("done", "password"): Notice("Your password is changed; every other browser of yours is signed out."),
+    ("trouble", "wrong"): Notice("The password of now was not right. Nothing has changed.", refused=True),
+    ("trouble", "password"): Notice("The new password is too short or too long. Nothing has changed.", refused=True),
+    ("trouble", "slow"): Notice("Too many attempts. Wait a minute and try again.", refused=True),
+}
+"""What the sign-in routes put into the address."""
+ROLES = (
+    (Role.VIEWER, "looks at pages"),
+    (Role.OPERATOR, "also names and corrects people, draws zones, adjusts counts"),
+    (Role.ADMIN, "also looks after users, nodes and the hub"),
+)
+PERMITS = (
+    (Permit.SITE_READ, "cameras and counts"),
+    (Permit.PEOPLE_READ, "who was seen, with pictures"),
+    (Permit.PEOPLE_WRITE, "name and correct people"),
+    (Permit.SITE_WRITE, "zones, lines, adjustments"),
+    (Permit.METRICS, "the hub's own measurements"),
+    (Permit.ADMIN, "everything that admins do"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """What only admins see."""
+
+    users: tuple[User, ...]
+    tokens: tuple[Token, ...]
+    reach_choices: tuple[tuple[str, str], ...]
+    """(camera, name) that a user's reach may be cut to."""
+    counting: CountingSettings
+    stored: StoreCounts
+    troubles: tuple[str, ...]
+    """Why the hub cannot do its work; empty when it can."""
+    certificate: bool
+    """The hub's own authority can be taken along for browsers to trust."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsPage:
+    """What pages/settings.html needs."""
+
+    template: ClassVar[str] = "pages/settings.html"
+
+    frame: Frame
+    has_password: bool
+    """The viewer signs in with a password of their own."""
+    sessions: tuple[Session, ...]
+    """The viewer's own browsers."""
+    this_session: int
+    retention: Retention
+    version: str
+    roles: tuple[tuple[Role, str], ...]
+    permits: tuple[tuple[Permit, str], ...]
+    admin: Administration | None
+    """None for everybody else."""
+
+
+@get("/settings", guards=LOOKING, include_in_schema=False)
+async def settings_page(
+    request: AnyRequest,
+    look: Given[Look],
+    access: Given[Access],
+    store: Given[Store],
+    site: Given[Site],
+    counting: Given[Counting],
+    not_ready: Given[Callable[[], tuple[str, ...]]],
+    authority_pem: Given[bytes],
+) -> Response[str]:
+    """What the viewer may set."""
+    asked = request.query_params
+    said = next((notice for (key, word), notice in SAID.items() if asked.get(key) == word), None)
+    by_password = look.caller.way is Way.SESSION
+    sessions = await asyncio.to_thread(access.accounts.sessions_of, look.caller.user_key) if by_password else []
+    admin = None
+    if look.caller.role >= Role.ADMIN:
+        admin = await asyncio.to_thread(_administration, access, store, site, counting)
+        admin = replace(admin, troubles=not_ready(), certificate=bool(authority_pem))
+    page = SettingsPage(
+        frame=look.frame("settings", said),
+        has_password=by_password,
+        sessions=tuple(sessions),
+        this_session=look.caller.key,
+        retention=store.retention,
+        version=version("ruid-hub"),
+        roles=ROLES,
+        permits=PERMITS,
+        admin=admin,
+    )
+    return look.page(page)
+
+
+@post("/settings/sessions/{session_key:int}/end", guards=LOOKING, include_in_schema=False)
+async def end_session(
+    session_key: int, look: Given[Look], access: Given[Access], audit: Given[Audit]
+) -> Response[None]:
+    """Sign one of the viewer's own browsers out."""
+    return await _changed(
+        look,
+        audit,
+        lambda: access.accounts.end_session(session_key, user_key=look.caller.user_key),
+        action="session.end",
+        subject=look.actor,
+        text="That browser is signed out.",
+    )
+
+
+@post("/settings/users", guards=ADMINISTERING, include_in_schema=False)
+async def add_user(data: Form, look: Given[Look], access: Given[Access], audit: Given[Audit]) -> Response[None]:
+    """Make a user."""
+    name = str(data.get("name", "")).strip()
+    role, reach = _role(data.get("role")), _reach(data)
+    return await _changed(
+        look,
+        audit,
+        lambda: access.accounts.add_user(name, role=role, reach=reach, password=str(data.get("password", ""))),
+        action="user.add",
+        subject=name,
+        text=f"{name} can sign in now.",
+    )
+
+
+@post("/settings/users/{user_key:int}", guards=ADMINISTERING, include_in_schema=False)
+async def change_user(
+    user_key: int, data: Form, look: Given[Look], access: Given[Access], audit: Given[Audit]
+) -> Response[None]:
+    """Change a user's role, reach and, where one is given, password; or `remove` them."""
+    if "remove" in data:
+        return await _changed(
+            look,
+            audit,
+            lambda: access.accounts.remove_user(user_key),
+            action="user.remove",
+            subject=str(user_key),
+            text="The user is removed and signed out everywhere.",
+        )
+    role, reach, password = _role(data.get("role")), _reach(data), str(data.get("password", ""))
+
+    def change() -> None:
+        access.accounts.change_user(user_key, role=role, reach=reach)
+        if password:
+            access.accounts.set_password(user_key, password)
+
+    return await _changed(look, audit, change, action="user.change", subject=str(user_key), text="Saved.")
+
+
+@post("/settings/tokens", guards=ADMINISTERING, include_in_schema=False)
+async def issue_token(
+    data: Form, look: Given[Look], access: Given[Access], audit: Given[Audit], clock: Given[Callable[[], float]]
+) -> Response[None]:
+    """Make a token that belongs to the viewer; its secret is shown on the next page and never again."""
+    known = {permit.value: permit for permit in Permit}
+    permits = [known[word] for word in several(data.get("permit")) if word in known]
+    days = TOKEN_DAYS.get(str(data.get("days", "")))
+    expires_at_s = None if days is None else clock() + days * DAY_S
+    if not permits or not look.caller.user_key:
+        why = "Choose what the token is good for." if look.caller.user_key else "Sign in as a user to make tokens."
+        return look.go("/settings#tokens", Notice(why, refused=True))
+    name = str(data.get("name", "")).strip()[:TEXT]
+    try:
+        token, secret = await asyncio.to_thread(
+            access.accounts.issue_token, name, user_key=look.caller.user_key, permits=permits, expires_at_s=expires_at_s
+        )
+    except AccessError as error:
+        return look.go("/settings#tokens", refusal(error))
+    await asyncio.to_thread(audit.record, look.caller, "token.issue", str(token.token_key))
+    return look.go("/settings#tokens", f"Copy the token now, it is never shown again: {secret}")
+
+
+@post("/settings/tokens/{token_key:int}/revoke", guards=ADMINISTERING, include_in_schema=False)
+async def revoke_token(token_key: int, look: Given[Look], access: Given[Access], audit: Given[Audit]) -> Response[None]:
+    """A token opens nothing any more."""
+    return await _changed(
+        look,
+        audit,
+        lambda: access.accounts.revoke_token(token_key),
+        action="token.revoke",
+        subject=str(token_key),
+        text="The token opens nothing any more.",
+    )
+
+
+@post("/settings/counting", guards=ADMINISTERING, include_in_schema=False)
+async def save_counting(
+    data: Form, look: Given[Look], counting: Given[Counting], audit: Given[Audit]
+) -> Response[None]:
+    """How the hub counts unless a page asks otherwise."""
+    try:
+        now = await asyncio.to_thread(counting.settings)
+        settings = replace(
+            now,
+            re_entry_s=float(str(data.get("re_entry_min", ""))) * 60,
+            leave_out=tuple(name for name in map(str.strip, str(data.get("leave_out", "")).split(",")) if name),
+            reset_at=str(data.get("reset_at", "")).strip(),
+            time_zone=str(data.get("time_zone", "")).strip(),
+        )
+        await asyncio.to_thread(counting.set_settings, settings)
+    except ValueError:
+        return look.go("/settings#counting", Notice("Write the minutes as a number.", refused=True))
+    except CountingError as error:
+        return look.go("/settings#counting", refusal(error))
+    await asyncio.to_thread(audit.record, look.caller, "counting.settings")
+    return look.go("/settings#counting", "Saved. Counts follow the new settings, those of the past too.")
+
+
+async def _changed(
+    look: Look, audit: Audit, change: Callable[[], object], *, action: str, subject: str, text: str
+) -> Response[None]:
+    try:
+        await asyncio.to_thread(change)
+    except AccessError as error:
+        return look.go("/settings", refusal(error))
+    await asyncio.to_thread(audit.record, look.caller, action, subject)
+    return look.go("/settings", text)
+
+
+def _administration(access: Access, store: Store, site: Site, counting: Counting) -> Administration:
+    return Administration(
+        users=tuple(access.accounts.users()),
+        tokens=tuple(access.accounts.tokens()),
+        reach_choices=tuple((camera, site.name_of(camera)) for camera in site.cameras()),
+        counting=counting.settings(),
+        stored=store.counts(),
+        troubles=(),
+        certificate=False,
+    )
+
+
+def _role(word: Any) -> Role:
+    try:
+        return Role.of(str(word))
+    except ValueError:
+        return Role.VIEWER
+
+
+def _reach(data: dict[str, Any]) -> Reach:
+    """Everything, unless the form says `some` and names cameras."""
+    return Reach.of(several(data.get("camera")) if data.get("reach") == "some" else None)
