@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import tzinfo
+from math import ceil
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -24,10 +25,16 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import Message, Scope
 
-from ruid_hub.access import Access, Caller, Permit, Role
+from ruid_hub.access import Access, Caller, Permit, Role, TooManyAttempts
+from ruid_hub.api.accounts import AccountsController
 from ruid_hub.api.caller import CSRF_SHOWN, FindCaller
+from ruid_hub.api.cameras import CamerasController, NodesController
+from ruid_hub.api.counts import CountsController, RowsController, SitesController, asked
+from ruid_hub.api.events import EventStreams, event_socket, event_stream
 from ruid_hub.api.guards import anybody, caller_of, check_every_route, csrf_of, deny_by_default, requires
 from ruid_hub.api.network import LOOPBACK_NAMES, NO_PROXIES, Proxies
+from ruid_hub.api.people import CorrectionsController, PeopleController, SightingsController
+from ruid_hub.api.refusals import REFUSED, status_of
 from ruid_hub.api.routes import ApiController, HealthController, authority_certificate, metrics_text, thumbnail
 from ruid_hub.api.sign_in import change_password, see_other, set_up, sign_in, sign_out
 from ruid_hub.integrations.metrics import SiteCollector
@@ -42,7 +49,24 @@ from ruid_hub.pages.routes import PAGES
 from ruid_hub.parts import HubParts
 
 ACCESS_ROUTES = (sign_in, sign_out, set_up, change_password)
-API_ROUTES = (HealthController, ApiController, metrics_text, thumbnail, authority_certificate)
+API_ROUTES = (
+    HealthController,
+    ApiController,
+    PeopleController,
+    SightingsController,
+    CorrectionsController,
+    CountsController,
+    SitesController,
+    RowsController,
+    CamerasController,
+    NodesController,
+    AccountsController,
+    event_stream,
+    event_socket,
+    metrics_text,
+    thumbnail,
+    authority_certificate,
+)
 PAGE_ROUTES = (*PAGES, live_stream)
 ROUTES = (*ACCESS_ROUTES, *API_ROUTES, *PAGE_ROUTES)
 """Every route but the static files; each with a gate of its own."""
@@ -106,6 +130,9 @@ def create_web_app(parts: HubParts, settings: WebSettings) -> Litestar:
     )
     known = {field.name: getattr(parts, field.name) for field in fields(parts)}
     known |= {"templates": templates, "feed": feed, "proxies": settings.proxies}
+    known["streams"] = EventStreams(
+        site=parts.site, access=parts.access, notifier=parts.notifier, clock=parts.clock
+    )
     known["notices"] = Notices(new_key=lambda: uuid4().hex)
     app = Litestar(
         route_handlers=[*ROUTES, _static_files(settings)],
@@ -113,7 +140,11 @@ def create_web_app(parts: HubParts, settings: WebSettings) -> Litestar:
         guards=[deny_by_default],
         middleware=[FindCaller(access=parts.access, proxies=settings.proxies, open_hosts=settings.open_hosts)],
         before_send=[_secure],
-        exception_handlers={HTTPException: _refusal, Exception: _failure},
+        exception_handlers={
+            HTTPException: _refusal,
+            Exception: _failure,
+            **dict.fromkeys(REFUSED, _refused),
+        },
         state=State(
             {"templates": templates, "access": parts.access, "proxies": settings.proxies, "store": parts.store}
         ),
@@ -159,6 +190,7 @@ _OF_THE_REQUEST = {
     "visitor": Provide(_visitor, sync_to_thread=False),
     "caller": Provide(_caller, sync_to_thread=False),
     "csrf": Provide(_csrf, sync_to_thread=False),
+    "asked": Provide(asked),
     "look": Provide(look_at, sync_to_thread=False),
 }
 
@@ -218,6 +250,14 @@ def _way_in(request: Request[Any, Any, Any]) -> Response[None] | None:
         return see_other("/setup")
     asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return see_other("/login?" + urlencode({"next": asked if request.method == "GET" else "/"}))
+
+
+def _refused(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Something that a service will not do, in its own words."""
+    headers = {}
+    if isinstance(error, TooManyAttempts):
+        headers["Retry-After"] = str(ceil(error.retry_after_s))
+    return _refusal(request, HTTPException(str(error), status_code=status_of(error), headers=headers))
 
 
 def _failure(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -21,7 +21,8 @@ start when a route says nothing)::
   `hx-headers:inherited='{"X-CSRF-Token": "{{ csrf }}"}'` (htmx 4 hands attributes down only when told so).
 - Reach: `if not caller.reach.covers(camera): raise NotFoundException()`; `within(caller, camera)` does just that, and
   `site.view(at_s, sees=caller.reach.covers)` is the live picture of those cameras alone (one LivePicture a reach, not
-  one for everybody). `caller.reach.everywhere` is True for most. A person is within reach where any of their sightings' cameras is.
+  one for everybody). `caller.reach.everywhere` is True for most. A person is within reach where any of the cameras
+  of their sightings is.
 - `audit.record(caller, "person.look", identity_id)` at every look at a person, and at every change with its own verb
   (`person.rename`, `camera.rules`, …). Never put a person's name into `detail`: the audit outlives an erasure.
 - Not signed in: pages answer 303 to `/login?next=…` (`/setup` while there is no user), htmx requests get

@@ -117,7 +117,6 @@ class Access:
                 browser=browser[:BROWSER_TEXT],
                 keep=SESSIONS_A_USER,
             )
-        self._forget_callers()
         return SignedIn(
             _caller(user, Way.SESSION, session_key), secret, self._mark_of_browser(user.user_key, new_secret())
         )
@@ -147,6 +146,11 @@ class Access:
     def _throttle_attempt(self, name: str, address: str, known: str | None) -> None:
         with self._lock:
             self._throttle.attempt(name, address=address, known_browser=known, at_s=self._clock())
+
+    @property
+    def era(self) -> int:
+        """Another number after rights were taken from anybody: open streams end then, and callers come in anew."""
+        return self._era
 
     # --- who is it? ------------------------------------------------------------------------------------
 

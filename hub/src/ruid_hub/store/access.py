@@ -4,11 +4,11 @@ Each function works on a connection that `Store.reading` or `Store.writing` gave
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, exists, func, select, update
+from sqlalchemy import Connection, Row, Select, delete, exists, func, select, tuple_, update
 
 from ruid_hub.store.dialects import insert
 from ruid_hub.store.tables.access import audit, hub_settings, sessions, tokens, users
@@ -326,6 +326,49 @@ def cameras_of(connection: Connection, identity_id: str) -> list[str]:
     return list(connection.scalars(query))
 
 
+@dataclass(frozen=True, slots=True)
+class SightingExport:
+    """One track as it is exported; `identity_id` and `name` are empty while nobody knows who it is."""
+
+    camera: str
+    boot_epoch: int
+    track_id: int
+    observation_id: int
+    from_s: float
+    to_s: float
+    identity_id: str
+    name: str
+    state: str
+    probability: float
+
+
+EXPORT_ROWS = 2000
+
+
+def sighting_rows(
+    connection: Connection, *, from_s: float, to_s: float, allowed: frozenset[str] | None
+) -> Iterator[SightingExport]:
+    """The last parts of tracks that ended in a period, by their end; read in pieces, so that memory stays flat."""
+    query = (
+        select(observations, cameras.c.camera, identities.c.identity_id, identities.c.label)
+        .join(cameras, cameras.c.camera_key == observations.c.camera_key)
+        .outerjoin(identities, identities.c.identity_key == observations.c.identity_key)
+        .where(observations.c.ended_at_s >= from_s, observations.c.ended_at_s < to_s, observations.c.final)
+        .order_by(observations.c.ended_at_s, observations.c.observation_id)
+        .limit(EXPORT_ROWS)
+    )
+    if allowed is not None:
+        query = query.where(cameras.c.camera.in_(sorted(allowed)))
+    after: tuple[float, int] | None = None
+    while True:
+        place = tuple_(observations.c.ended_at_s, observations.c.observation_id)
+        rows = connection.execute(query if after is None else query.where(place > after)).all()
+        yield from (_sighting(row) for row in rows)
+        if len(rows) < EXPORT_ROWS:
+            return
+        after = (rows[-1].ended_at_s, rows[-1].observation_id)
+
+
 # --- parts ---------------------------------------------------------------------------------------------
 
 
@@ -368,3 +411,18 @@ def _entry(row: Row[Any]) -> AuditRow:
 
 def _places_text(reach: Places) -> str | None:
     return None if reach is None else json.dumps(sorted(reach))
+
+
+def _sighting(row: Row[Any]) -> SightingExport:
+    return SightingExport(
+        camera=row.camera,
+        boot_epoch=row.boot_epoch,
+        track_id=row.track_id,
+        observation_id=row.observation_id,
+        from_s=row.started_at_s,
+        to_s=row.ended_at_s,
+        identity_id=row.identity_id or "",
+        name=row.label or "",
+        state=row.assignment_state or "",
+        probability=row.assignment_probability or 0.0,
+    )
