@@ -197,7 +197,7 @@ def test_a_card_that_is_no_card_is_told(tmp_path: Path) -> None:
         _load(path)
 
 
-@pytest.mark.parametrize("runtime", ["tensorrt", "ncnn"])
+@pytest.mark.parametrize("runtime", ["tensorrt", "abacus"])
 def test_a_runtime_that_cannot_be_used_is_told_with_what_can(runtime: str) -> None:
     with pytest.raises(RuntimeMissingError, match="onnxruntime"):
         _load("fast", runtime=runtime)

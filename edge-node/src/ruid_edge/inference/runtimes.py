@@ -1,10 +1,11 @@
 """Runtimes behind one small protocol; threads are set here and nowhere else.
 
-A runtime has `inputs` and gives `run`. onnxruntime is the default and always there; openvino is an optional extra.
+A runtime has `inputs` and gives `run`. onnxruntime is the default and always there; openvino and ncnn are optional
+extras, and ncnn wants converted files.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -19,6 +20,7 @@ Array = NDArray[Any]
 
 _ort = cast("Any", onnxruntime)  # typed in part only
 
+_CHANNELS = 3
 _DTYPES = {"tensor(float)": np.dtype(np.float32), "tensor(uint8)": np.dtype(np.uint8)}
 
 
@@ -107,15 +109,55 @@ class _OpenVino:
         return [np.asarray(output) for output in self._compiled([tensor]).values()]
 
 
-def _no_ncnn(path: Path, threads: int, sides: Mapping[str, int]) -> Runtime:
-    del path, threads, sides
-    raise RuntimeMissingError("ncnn", "it does not read ONNX files; use onnxruntime or openvino")
+class _Ncnn:
+    """ncnn on the CPU. It reads no ONNX: beside `x.onnx` lie `x.ncnn.param` and `x.ncnn.bin`, converted by pnnx.
+
+    A converted network takes planes (channels, height, width) and one picture at a time.
+    """
+
+    def __init__(self, path: Path, threads: int, sides: Mapping[str, int]) -> None:
+        try:
+            ncnn = import_module("ncnn")
+        except ImportError as error:
+            raise RuntimeMissingError("ncnn", "install it with: pip install ncnn") from error
+        converted = path.with_suffix(".ncnn.param")
+        if not converted.is_file():
+            raise RuntimeMissingError("ncnn", f"it reads no ONNX: convert {path.name} with pnnx to {converted.name}")
+        self._inputs = tuple(replace(spec, shape=_fixed(spec.shape, sides)) for spec in read_inputs(path))
+        self._module: Any = ncnn
+        self._network: Any = ncnn.Net()
+        self._network.opt.num_threads = threads
+        if self._network.load_param(str(converted)) or self._network.load_model(str(converted.with_suffix(".bin"))):
+            raise NotAModelError(str(converted), "ncnn does not know one of its layers, or its .bin is missing")
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        return self._inputs
+
+    def run(self, tensor: Array) -> list[Array]:
+        rows = [self._run_one(_planes(picture)) for picture in tensor]
+        return [np.stack(output) for output in zip(*rows, strict=True)]
+
+    def _run_one(self, planes: Array) -> list[Array]:
+        extractor: Any = self._network.create_extractor()
+        extractor.input(self._network.input_names()[0], self._module.Mat(planes))
+        return [np.array(extractor.extract(name)[1]) for name in self._network.output_names()]
+
+
+def _planes(picture: Array) -> Array:
+    """(H, W, 3) or (3, H, W), any number type -> (3, H, W) float32."""
+    planes = picture if len(picture) == _CHANNELS else picture.transpose(2, 0, 1)
+    return np.ascontiguousarray(planes, np.float32)
+
+
+def _fixed(shape: tuple[int | str, ...], sides: Mapping[str, int]) -> tuple[int | str, ...]:
+    return tuple(sides.get(side, side) if isinstance(side, str) else side for side in shape)
 
 
 _OPENERS: dict[str, Callable[[Path, int, Mapping[str, int]], Runtime]] = {
     "onnxruntime": _OnnxRuntime,
     "openvino": _OpenVino,
-    "ncnn": _no_ncnn,
+    "ncnn": _Ncnn,
 }
 RUNTIMES = tuple(_OPENERS)
 

@@ -1,0 +1,85 @@
+"""Runtimes behind one protocol: they agree, and say plainly what is missing."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pytest
+
+from ruid_edge.inference import RUNTIMES, open_runtime
+from ruid_edge.inference.errors import NotAModelError, RuntimeMissingError
+from tooling import require_module
+
+MEAN_OF_PLANES = "7767517\n2 2\nInput in0 0 1 in0\nPooling mean 1 1 in0 out0 0=1 4=1\n"
+
+
+class Networks(Protocol):
+    """What the fixture gives."""
+
+    def answering_mean_colour(self, taken: Sequence[int | str], *, channels_last: bool = ...) -> Path:
+        """Write a network of means."""
+        ...
+
+
+@pytest.fixture
+def crops() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (2, 16, 8, 3)).astype(np.uint8)
+
+
+def test_openvino_answers_as_onnxruntime_does(networks: Networks, crops: np.ndarray) -> None:
+    require_module("openvino", hint="pip install openvino")
+    path = networks.answering_mean_colour(["batch", 16, 8, 3], channels_last=True)
+    answers = [open_runtime(name, path, threads=1).run(crops)[0] for name in ("onnxruntime", "openvino")]
+    np.testing.assert_allclose(answers[1], answers[0], atol=0.5)
+
+
+def test_ncnn_runs_the_converted_file_beside_the_onnx(networks: Networks, crops: np.ndarray) -> None:
+    require_module("ncnn", hint="pip install ncnn")
+    path = networks.answering_mean_colour(["batch", 16, 8, 3], channels_last=True)
+    path.with_suffix(".ncnn.param").write_text(MEAN_OF_PLANES)
+    path.with_suffix(".ncnn.bin").write_bytes(b"")
+    (answer,) = open_runtime("ncnn", path, threads=1).run(crops)
+    np.testing.assert_allclose(answer, open_runtime("onnxruntime", path, threads=1).run(crops)[0], atol=0.1)
+
+
+def test_ncnn_takes_planes_as_they_are(networks: Networks, crops: np.ndarray) -> None:
+    require_module("ncnn", hint="pip install ncnn")
+    path = networks.answering_mean_colour([1, 3, "height", "width"])
+    path.with_suffix(".ncnn.param").write_text(MEAN_OF_PLANES)
+    path.with_suffix(".ncnn.bin").write_bytes(b"")
+    opened = open_runtime("ncnn", path, threads=1, sides={"height": 16, "width": 8})
+    assert opened.inputs[0].shape == (1, 3, 16, 8)
+    (answer,) = opened.run(crops[:1].transpose(0, 3, 1, 2).astype(np.float32))
+    np.testing.assert_allclose(answer[0], crops[0].mean(axis=(0, 1)), atol=0.1)
+
+
+def test_ncnn_without_a_converted_file_says_how_to_get_one(networks: Networks) -> None:
+    require_module("ncnn", hint="pip install ncnn")
+    path = networks.answering_mean_colour(["batch", 16, 8, 3], channels_last=True)
+    with pytest.raises(RuntimeMissingError, match=r"convert colours\.onnx with pnnx to colours\.ncnn\.param"):
+        open_runtime("ncnn", path, threads=1)
+
+
+def test_a_file_that_ncnn_does_not_know_is_told(networks: Networks) -> None:
+    require_module("ncnn", hint="pip install ncnn")
+    path = networks.answering_mean_colour(["batch", 16, 8, 3], channels_last=True)
+    path.with_suffix(".ncnn.param").write_text("7767517\n2 2\nInput in0 0 1 in0\nDance d 1 1 in0 out0\n")
+    with pytest.raises(NotAModelError, match="ncnn does not know one of its layers"):
+        open_runtime("ncnn", path, threads=1)
+
+
+@pytest.mark.parametrize("name", ["openvino", "ncnn"])
+def test_a_runtime_that_is_not_installed_says_how_to_install_it(
+    name: str, networks: Networks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = networks.answering_mean_colour(["batch", 16, 8, 3], channels_last=True)
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(RuntimeMissingError, match=f"install it with: pip install {name}"):
+        open_runtime(name, path, threads=1)
+
+
+def test_an_unknown_runtime_names_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeMissingError, match=", ".join(RUNTIMES)):
+        open_runtime("abacus", tmp_path / "any.onnx", threads=1)

@@ -1,0 +1,168 @@
+"""The shipped networks on each runtime that is installed: float and 8 bits, one and two threads, in turns in one run.
+
+The embedder's float file is shipped. The detector's is made of its 8-bit file: the same weights as floats, without the
+steps between. That is the float network's work, not its accuracy.
+"""
+
+import importlib
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ruid_edge.inference import InferenceError, Runtime, find_model, open_runtime
+from ruid_edge.inference.cards import models_folder
+from ruid_edge.inference.pictures import read_layout
+from ruid_edge.inference.runtimes import read_inputs
+from ruid_tools.bench.float_twin import float_twin
+from ruid_tools.models.reid_files import FLOAT_FILE
+
+REFERENCE = "onnxruntime"
+_DETECTOR_SIZE = (320, 416)
+_BATCHES = (1, 8)
+
+
+_Key = tuple[str, str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A network in both precisions with the tensor that it is timed on; `float_file` None where it cannot be made."""
+
+    name: str
+    int8_file: Path
+    float_file: Path | None
+    tensor: NDArray[np.uint8]
+    sides: dict[str, int] = field(default_factory=dict[str, int])
+
+    def files(self) -> dict[str, Path]:
+        """Return the files by precision."""
+        return {"fp32": self.float_file, "int8": self.int8_file} if self.float_file else {"int8": self.int8_file}
+
+
+@dataclass(slots=True)
+class _Entry:
+    workload: str
+    runtime: str
+    precision: str
+    threads: int
+    network: Runtime
+    tensor: NDArray[np.uint8]
+    timings_ms: list[float] = field(default_factory=list[float])
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeFigure:
+    """One row: milliseconds per picture or crop (median) and two ratios, None where there is nothing to compare with.
+
+    `times_reference`: how many times as fast as onnxruntime with the same file and threads. `times_fp32`: how many
+    times as fast as the float file on the same runtime.
+    """
+
+    workload: str
+    runtime: str
+    precision: str
+    threads: int
+    ms: float
+    times_reference: float | None
+    times_fp32: float | None
+
+
+def shipped_workloads(folder: Path) -> list[Workload]:
+    """Return the detector at 416×320 and the embedder at batch 1 and 8; files that must be made go into `folder`."""
+    detector, embedder = find_model("accurate").path, find_model("reid-osnet").path
+    height, width = _DETECTOR_SIZE
+    picture = np.random.default_rng(0).integers(0, 256, (1, height, width, 3)).astype(np.uint8)
+    sides = {"height": height, "width": width}
+    twin = float_twin(detector, folder / "detector.fp32.onnx")
+    crops = np.random.default_rng(1).integers(0, 256, (max(_BATCHES), *_crop_shape(embedder))).astype(np.uint8)
+    return [
+        Workload(f"detector {width}×{height}", detector, twin, picture, sides),
+        *(Workload(f"embedder, batch {n}", embedder, models_folder() / FLOAT_FILE, crops[:n]) for n in _BATCHES),
+    ]
+
+
+def _crop_shape(embedder: Path) -> tuple[int, int, int]:
+    layout = read_layout(embedder, read_inputs(embedder))
+    return int(layout.height), int(layout.width), 3
+
+
+def bench_runtimes(
+    workloads: Sequence[Workload],
+    *,
+    runtimes: Sequence[str],
+    threads: Sequence[int],
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, Any]:
+    """Time every network on every runtime in turns; return `figures`, and `left_out` with the reason for each."""
+    left_out: list[dict[str, str]] = []
+    entries = list(_opened(workloads, runtimes, threads, left_out))
+    for _ in range(rounds + 1):
+        for entry in entries:
+            started_s = clock()
+            entry.network.run(entry.tensor)
+            entry.timings_ms.append((clock() - started_s) * 1e3 / len(entry.tensor))
+    medians = {_key(entry): statistics.median(entry.timings_ms[1:]) for entry in entries}
+    return {
+        "rounds": rounds,
+        "how": "median, all networks in turns",
+        "versions": {name: _version(name) for name in runtimes},
+        "figures": [_figure(key, medians) for key in medians],
+        "left_out": left_out,
+    }
+
+
+def measure_shipped(*, runtimes: Sequence[str], threads: Sequence[int], rounds: int) -> dict[str, Any]:
+    """`bench_runtimes` on the shipped networks."""
+    with tempfile.TemporaryDirectory() as folder:
+        return bench_runtimes(shipped_workloads(Path(folder)), runtimes=runtimes, threads=threads, rounds=rounds)
+
+
+def _opened(
+    workloads: Sequence[Workload], runtimes: Sequence[str], threads: Sequence[int], left_out: list[dict[str, str]]
+) -> Iterator[_Entry]:
+    for workload in workloads:
+        for precision, path in workload.files().items():
+            for runtime in runtimes:
+                try:
+                    for count in threads:
+                        network = open_runtime(runtime, path, threads=count, sides=workload.sides)
+                        yield _Entry(workload.name, runtime, precision, count, network, workload.tensor)
+                except InferenceError as error:
+                    left_out.append(
+                        {"workload": workload.name, "runtime": runtime, "precision": precision, "reason": str(error)}
+                    )
+
+
+def _key(entry: _Entry) -> _Key:
+    return entry.workload, entry.runtime, entry.precision, entry.threads
+
+
+def _figure(key: _Key, medians: dict[_Key, float]) -> RuntimeFigure:
+    workload, runtime, precision, threads = key
+    own_ms = medians[key]
+    reference_ms = medians.get((workload, REFERENCE, precision, threads))
+    float_ms = medians.get((workload, runtime, "fp32", threads))
+    return RuntimeFigure(
+        workload=workload,
+        runtime=runtime,
+        precision=precision,
+        threads=threads,
+        ms=round(own_ms, 3),
+        times_reference=None if reference_ms is None else round(reference_ms / own_ms, 2),
+        times_fp32=None if float_ms is None else round(float_ms / own_ms, 2),
+    )
+
+
+def _version(runtime: str) -> str | None:
+    try:
+        return str(importlib.import_module(runtime).__version__)
+    except ImportError:
+        return None
