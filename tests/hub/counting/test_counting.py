@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from math import inf
-from pathlib import Path
 
 import pytest
 
@@ -20,7 +19,7 @@ from ruid_hub.counting import (
 )
 from ruid_hub.observations import Assignment, CoverageGap
 from ruid_hub.site import Site
-from ruid_hub.store import CrossingRow, GapRow, ObservationRow, StayRow, Store, open_store
+from ruid_hub.store import CrossingRow, GapRow, ObservationRow, StayRow, Store
 
 HOUR_S = 3600.0
 FROM_S = NOON_S - NOON_S % HOUR_S
@@ -31,13 +30,6 @@ CAMERA = "node-1/cam"
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock(DAY.to_s)
-
-
-@pytest.fixture
-def store(tmp_path: Path):
-    opened = open_store(tmp_path / "hub.db")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -96,7 +88,7 @@ class TestUniqueVisitors:
         assert (total.value, total.low, total.high) == (2, 1, 2)
 
     def test_a_track_is_doubted_once_however_many_hours_it_lasts(self, store: Store, counting: Counting):
-        parts = []
+        parts: list[ObservationRow] = []
         for part in range(4):
             seen = observation(part + 1, track_id=9, at_s=FROM_S + 100 + part * HOUR_S)
             object.__setattr__(seen, "part", part)

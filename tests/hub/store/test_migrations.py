@@ -10,6 +10,7 @@ from sqlalchemy import create_engine
 
 from hub_fakes import row
 from ruid_hub.store import StoreSchemaError, open_store
+from ruid_hub.store.opening import open_database
 from ruid_hub.store.tables import metadata
 
 
@@ -50,13 +51,13 @@ def test_a_database_from_a_newer_hub_is_refused_and_left_alone(tmp_path: Path):
 
 
 def test_the_database_is_durable_and_forgets_what_it_deletes(tmp_path: Path):
-    store = open_store(tmp_path / "hub.db")
-    with store._writer.connect() as connection:  # pyright: ignore[reportPrivateUsage]
+    database = open_database(tmp_path / "hub.db")
+    with database.writer.connect() as connection:
         settings = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "secure_delete", "foreign_keys", "auto_vacuum")
         }
-    store.close()
+    database.close()
     assert settings == {
         "journal_mode": "wal",
         "synchronous": 2,

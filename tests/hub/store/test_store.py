@@ -1,5 +1,6 @@
 """Commits, duplicates, resume points, revisions and what can be read back."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,8 @@ from ruid_hub.store import (
     StoreWriteError,
     open_store,
 )
-
-
-@pytest.fixture
-def store(tmp_path: Path):
-    opened = open_store(tmp_path / "hub.db")
-    yield opened
-    opened.close()
+from ruid_hub.store.database import Database
+from ruid_hub.store.opening import open_database
 
 
 def dropped(seq: int, items: int = 3) -> DroppedRow:
@@ -36,9 +32,9 @@ def gap(seq: int) -> GapRow:
     return GapRow("node-1", 1, seq, CoverageGap("node-1/cam", NOON_S, NOON_S + 10, "source lost"))
 
 
-def limit_pages(store: Store, pages: int) -> None:
+def limit_pages(database: Database, pages: int) -> None:
     """Let the database grow to this many pages only; SQLite never goes below what there is."""
-    with store._writer.connect() as connection:  # pyright: ignore[reportPrivateUsage]
+    with database.writer.connect() as connection:
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
 
 
@@ -81,13 +77,17 @@ class TestCommit:
         assert store.resume_points() == {}
         assert store.commit([row(1)]).stored == 1
 
-    def test_a_full_disk_keeps_nothing_and_takes_it_once_there_is_room(self, store: Store):
-        limit_pages(store, 1)
+    def test_a_full_disk_keeps_nothing_and_takes_it_once_there_is_room(self, tmp_path: Path):
+        open_store(tmp_path / "hub.db").close()
+        database = open_database(tmp_path / "hub.db")
+        store = Store(database=database)
+        limit_pages(database, 1)
         with pytest.raises(StoreWriteError, match=r"cannot write to .*hub\.db: database or disk is full"):
             store.commit([row(seq, thumbnail_jpeg=b"x" * 9000) for seq in range(1, 20)])
         assert store.counts().observations == 0
-        limit_pages(store, 2**30)
+        limit_pages(database, 2**30)
         assert store.commit([row(1)]).stored == 1
+        store.close()
 
     def test_an_observation_may_wait_for_its_identity(self, store: Store):
         store.commit([row(1, None)])
@@ -218,22 +218,25 @@ class TestRevisions:
 
 
 class TestOpening:
-    def test_what_was_committed_is_there_after_reopening(self, tmp_path: Path):
-        first = open_store(tmp_path / "hub.db")
+    def test_what_was_committed_is_there_after_reopening(self, opened: Callable[[], Store]):
+        first = opened()
         first.commit([row(1), row(2)])
         first.close()
-        again = open_store(tmp_path / "hub.db")
+        again = opened()
         assert again.counts().observations == 2
         assert again.resume_points() == {"node-1": (1, 2)}
         assert again.commit([row(2), row(3)]).duplicates == 1
-        again.close()
 
-    def test_a_second_hub_is_refused_until_the_first_is_gone(self, tmp_path: Path):
-        first = open_store(tmp_path / "hub.db")
-        with pytest.raises(StoreBusyError, match=r"hub\.db is in use by another hub"):
-            open_store(tmp_path / "hub.db")
+    def test_a_second_hub_is_refused_until_the_first_is_gone(self, opened: Callable[[], Store]):
+        first = opened()
+        with pytest.raises(StoreBusyError, match=r"hub.* is in use by another hub"):
+            opened()
         first.close()
-        open_store(tmp_path / "hub.db").close()
+        opened()
+
+    def test_a_server_that_is_not_there_is_named_without_its_password(self, tmp_path: Path):
+        with pytest.raises(StorePathError, match=r"cannot use postgresql\+psycopg://hub:\*\*\*@.*No such file"):
+            open_store(f"postgresql://hub:secret@/hub?host={tmp_path}")
 
     def test_a_folder_that_is_missing_is_named(self, tmp_path: Path):
         with pytest.raises(StorePathError, match=r"nowhere/hub\.db.*No such file"):

@@ -10,7 +10,14 @@ SQLite through SQLAlchemy Core, migrated by alembic. The choices and their reaso
   overwritten when deleted. The rows that counts come from stay.
 """
 
-from ruid_hub.store.errors import StoreBusyError, StoreError, StorePathError, StoreSchemaError, StoreWriteError
+from ruid_hub.store.errors import (
+    BadRetention,
+    StoreBusyError,
+    StoreError,
+    StorePathError,
+    StoreSchemaError,
+    StoreWriteError,
+)
 from ruid_hub.store.opening import open_store
 from ruid_hub.store.rows import (
     CameraRecord,
@@ -29,6 +36,7 @@ from ruid_hub.store.rows import (
 from ruid_hub.store.store import Store
 
 __all__ = [
+    "BadRetention",
     "CameraRecord",
     "CommitOutcome",
     "Committed",

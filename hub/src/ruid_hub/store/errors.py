@@ -13,7 +13,7 @@ from pathlib import Path
 class StoreError(Exception):
     """Anything that keeps the store from opening or writing."""
 
-    def __init__(self, database_path: Path) -> None:
+    def __init__(self, database_path: Path | str) -> None:
         super().__init__(database_path)
         self.database_path = database_path
 
@@ -21,7 +21,7 @@ class StoreError(Exception):
 class StorePathError(StoreError):
     """Choose another path, or mend its rights."""
 
-    def __init__(self, database_path: Path, reason: str) -> None:
+    def __init__(self, database_path: Path | str, reason: str) -> None:
         super().__init__(database_path)
         self.reason = reason
 
@@ -39,7 +39,7 @@ class StoreBusyError(StoreError):
 class StoreSchemaError(StoreError):
     """Run the newer hub again, or restore a backup."""
 
-    def __init__(self, database_path: Path, revision: str) -> None:
+    def __init__(self, database_path: Path | str, revision: str) -> None:
         super().__init__(database_path)
         self.revision = revision
 
@@ -50,9 +50,13 @@ class StoreSchemaError(StoreError):
 class StoreWriteError(StoreError):
     """Nothing was committed; try again once the disk has room."""
 
-    def __init__(self, database_path: Path, reason: str) -> None:
+    def __init__(self, database_path: Path | str, reason: str) -> None:
         super().__init__(database_path)
         self.reason = reason
 
     def __str__(self) -> str:
         return f"cannot write to {self.database_path}: {self.reason}"
+
+
+class BadRetention(ValueError):
+    """What is to be kept for how long makes no sense; its text says why."""

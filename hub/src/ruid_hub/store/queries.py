@@ -1,11 +1,11 @@
 """What is read: for the identity engine's start, for the pages, for the metrics."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, Table, func, select
+from sqlalchemy import BigInteger, Connection, Row, Table, func, literal, select
 
 from ruid_hub.cards import SIGHTINGS, KnownPerson, Sighting
 from ruid_hub.observations import Assignment, Observation, TrackKey
@@ -46,9 +46,17 @@ def recent_identities(connection: Connection, limit: int) -> list[KnownPerson]:
     return [_identity_record(connection, row) for row in connection.execute(query).all()]
 
 
+def known_people(connection: Connection, identity_ids: Sequence[str]) -> list[KnownPerson]:
+    """Those of these identities that there are."""
+    query = select(identities).where(identities.c.identity_id.in_(identity_ids))
+    return [_identity_record(connection, row) for row in connection.execute(query).all()]
+
+
 def thumbnail(connection: Connection, observation_id: int) -> bytes | None:
     """By database id and nothing else."""
-    return connection.scalar(select(thumbnails.c.jpeg).where(thumbnails.c.observation_id == observation_id))
+    # Whatever number somebody asks for is a number to the database.
+    wanted = literal(observation_id, BigInteger())
+    return connection.scalar(select(thumbnails.c.jpeg).where(thumbnails.c.observation_id == wanted))
 
 
 def row_count(connection: Connection, table: Table) -> int:
@@ -136,7 +144,7 @@ def _sightings(connection: Connection, identity_key: int) -> tuple[Sighting, ...
         .join(cameras, cameras.c.camera_key == observations.c.camera_key)
         .outerjoin(thumbnails)
         .where(observations.c.identity_key == identity_key)
-        .group_by(observations.c.camera_key, observations.c.boot_epoch, observations.c.track_id)
+        .group_by(cameras.c.camera, observations.c.boot_epoch, observations.c.track_id)
         .order_by(func.max(observations.c.ended_at_s).desc())
         .limit(SIGHTINGS)
     )

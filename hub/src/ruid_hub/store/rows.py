@@ -97,11 +97,19 @@ class StoreCounts:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long each kind is kept, in seconds."""
+    """How long each kind is kept, in seconds, and how much room the database may take.
+
+    `history_s` is for observations (who was where, when), `counts_s` for what numbers come from: appearances,
+    crossings, stays, gaps. Once the database takes more than `most_bytes` (0: no limit), or its disk has less than
+    `least_free_bytes` left, the oldest goes before its time: pictures first, then embeddings, then history.
+    """
 
     embeddings_s: float = DAY_S
     thumbnails_s: float = DAY_S
-    history_s: float = 400 * DAY_S
+    history_s: float = 90 * DAY_S
+    counts_s: float = 800 * DAY_S
+    most_bytes: int = 0
+    least_free_bytes: int = 512 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,11 @@ class SweepOutcome:
     thumbnails: int = 0
     observations: int = 0
     identities: int = 0
+    former_identities: int = 0
+    appearances: int = 0
+    crossings: int = 0
+    stays: int = 0
+    boots: int = 0
     gaps: int = 0
     drops: int = 0
 

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import asdict
 from threading import Lock
-from typing import IO
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import OperationalError
 
 from ruid_hub.cards import KnownPerson
 from ruid_hub.observations import CoverageGap
-from ruid_hub.store import counts, queries, retention, writing
+from ruid_hub.store import access, counts, queries, writing
+from ruid_hub.store.database import Database
 from ruid_hub.store.errors import StoreWriteError
+from ruid_hub.store.retention import CHUNK_ROWS, Step, check_retention, most_dispensable, steps
 from ruid_hub.store.rows import (
     COUNTED,
     CameraRecord,
@@ -26,18 +27,16 @@ from ruid_hub.store.rows import (
 )
 from ruid_hub.store.tables import cameras, gaps, identities, nodes, observations
 
+RETENTION = "retention"
+
 
 class Store:
     """Open until `close`. Any thread may call; writes wait for one another, reads do not wait for writes."""
 
-    def __init__(
-        self, *, writer: Engine, readers: Engine, database_path: Path, retention: Retention, lock: IO[bytes]
-    ) -> None:
-        self._writer = writer
-        self._readers = readers
-        self._database_path = database_path
-        self._retention = retention
-        self._lock_file = lock
+    def __init__(self, *, database: Database, retention: Retention | None = None) -> None:
+        self._database = database
+        self._fixed_retention = retention
+        self.closed = False
         self._writing = Lock()
         self._duplicates = 0
         self._watchers: list[Callable[[frozenset[int]], None]] = []
@@ -46,8 +45,18 @@ class Store:
 
     @property
     def retention(self) -> Retention:
-        """How long each kind is kept."""
-        return self._retention
+        """How long each kind is kept, as people set it."""
+        if self._fixed_retention is not None:
+            return self._fixed_retention
+        with self.reading() as connection:
+            kept = access.read_setting(connection, RETENTION)
+        return Retention() if kept is None else Retention(**kept)
+
+    def set_retention(self, kept: Retention) -> None:
+        """Keep it and hold to it from the next sweep on. Raises BadRetention, and then nothing has changed."""
+        check_retention(kept)
+        with self.writing() as connection:
+            access.write_setting(connection, RETENTION, asdict(kept))
 
     # --- what the nodes sent ---------------------------------------------------------------------------
 
@@ -78,6 +87,14 @@ class Store:
         """Give whole tracks to other identities; an identity that is left with nothing goes."""
         with self.writing() as connection:
             touched = writing.revise(connection, revisions)
+        self._tell(touched)
+
+    @contextmanager
+    def correcting(self) -> Generator[tuple[Connection, set[int]]]:
+        """One transaction that changes who is who; put the hours that are counted otherwise into the set."""
+        touched: set[int] = set()
+        with self.writing() as connection:
+            yield connection, touched
         self._tell(touched)
 
     def watch(self, watcher: Callable[[frozenset[int]], None]) -> None:
@@ -147,33 +164,63 @@ class Store:
                 gaps=queries.row_count(connection, gaps),
                 items_dropped=queries.items_dropped(connection),
                 duplicates=self._duplicates,
-                database_bytes=self._bytes(),
+                database_bytes=self._database.size_bytes(),
             )
 
     # --- upkeep ----------------------------------------------------------------------------------------
 
     def sweep(self, now_s: float) -> SweepOutcome:
-        """Remove what is older than the retention allows, in short transactions; call it every few minutes."""
-        swept = SweepOutcome()
-        for step in retention.steps(now_s, self._retention):
-            while True:
-                with self.writing() as connection:
-                    removed = step.remove(connection)
-                swept = step.count(swept, removed)
-                if removed < retention.CHUNK_ROWS:
-                    break
-        self._observations -= swept.observations
-        with self._writing:
-            self._pragma("incremental_vacuum")
+        """Remove what is older than the retention allows, or too much for the disk; call it every minute or so.
+
+        Each transaction is short, so that commits come in between. Call it from a thread of its own.
+        """
+        kept, swept = self.retention, SweepOutcome()
+        for step in steps(now_s, kept):
+            swept = self._remove_all(step, swept)
+        while self._too_large(kept) and (crowded := self._remove_oldest(swept)) is not None:
+            swept = crowded
+        if swept != SweepOutcome():
+            with self._writing:
+                self._database.scrub()
         return swept
+
+    def scrub(self) -> None:
+        """Leave nothing readable of what was deleted in the database's files: call it after erasing somebody."""
+        with self._writing:
+            self._database.scrub()
 
     def close(self) -> None:
         """Write the log back into the database and let go of the files."""
         with self._writing:
-            self._readers.dispose()
-            self._pragma("wal_checkpoint(TRUNCATE)")
-            self._writer.dispose()
-            self._lock_file.close()
+            self._database.close()
+            self.closed = True
+
+    def _remove_all(self, step: Step, swept: SweepOutcome) -> SweepOutcome:
+        while True:
+            removed, swept = self._remove(step, swept)
+            if removed < CHUNK_ROWS:
+                return swept
+
+    def _remove_oldest(self, swept: SweepOutcome) -> SweepOutcome | None:
+        """Remove one portion of what can be spared most; None where nothing is left to spare."""
+        with self.reading() as connection:
+            step = most_dispensable(connection)
+        return None if step is None else self._remove_all(step, swept)
+
+    def _remove(self, step: Step, swept: SweepOutcome) -> tuple[int, SweepOutcome]:
+        with self.writing() as connection:
+            removed = step.remove(connection)
+        swept = step.count(swept, removed)
+        with self._writing:
+            self._database.tidy()
+            if step.table is observations:
+                self._observations -= removed
+        return removed, swept
+
+    def _too_large(self, kept: Retention) -> bool:
+        free = self._database.free_bytes()
+        crowded = free is not None and free < kept.least_free_bytes
+        return crowded or 0 < kept.most_bytes < self._database.size_bytes()
 
     # --- connections -----------------------------------------------------------------------------------
 
@@ -181,25 +228,13 @@ class Store:
     def writing(self) -> Generator[Connection]:
         """One transaction of the one writer; raises StoreWriteError where the disk would not have it."""
         try:
-            with self._writing, self._writer.begin() as connection:
+            with self._writing, self._database.writer.begin() as connection:
                 yield connection
         except OperationalError as error:
-            raise StoreWriteError(self._database_path, str(error.orig)) from error
+            raise StoreWriteError(self._database.place, str(error.orig)) from error
 
     @contextmanager
     def reading(self) -> Generator[Connection]:
         """A connection that only reads, and sees what was committed when it began."""
-        with self._readers.connect() as connection:
+        with self._database.readers.connect() as connection:
             yield connection
-
-    def _pragma(self, pragma: str) -> None:
-        """Run a pragma outside any transaction; the caller holds the writer."""
-        connection = self._writer.raw_connection()
-        try:
-            connection.cursor().execute(f"PRAGMA {pragma}").fetchall()
-        finally:
-            connection.close()
-
-    def _bytes(self) -> int:
-        names = (self._database_path, self._database_path.with_name(self._database_path.name + "-wal"))
-        return sum(path.stat().st_size for path in names if path.exists())

@@ -1,0 +1,149 @@
+"""SQLite: the database that every hub has unless told otherwise."""
+
+import fcntl
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from ruid_hub.store.database import READERS
+from ruid_hub.store.errors import StoreBusyError, StorePathError
+
+BUSY_TIMEOUT_S = 5.0
+TIDY_PAGES = 2000
+
+WRITER_PRAGMAS = (
+    "auto_vacuum=INCREMENTAL",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "secure_delete=ON",
+    "temp_store=MEMORY",
+)
+
+
+class SqliteDatabase:
+    """A file, its log, and a lock file beside them that keeps a second hub away."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises StorePathError or StoreBusyError; nothing stays open then."""
+        self.place = str(path)
+        self.path = path
+        self._lock = _lock(path)
+        self.writer = _writer(path)
+        self.readers = _readers(path)
+        try:
+            # The first use opens the file.
+            with self.writer.connect():
+                pass
+        except DatabaseError as error:
+            self._let_go()
+            raise StorePathError(path, str(error.orig)) from error
+
+    def size_bytes(self) -> int:
+        """The file and its log."""
+        names = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(path.stat().st_size for path in names if path.exists())
+
+    def free_bytes(self) -> int | None:
+        """What the disk under the file has left."""
+        return shutil.disk_usage(self.path.parent).free
+
+    def tidy(self) -> None:
+        """Give some of the free pages back to the file system."""
+        self._pragma(f"incremental_vacuum({TIDY_PAGES})")
+
+    def scrub(self) -> None:
+        """Deleted rows are overwritten (secure_delete); empty the log, which still has the pages as they were."""
+        self._pragma("wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Write the log back and let go of the files."""
+        self.readers.dispose()
+        self._pragma("wal_checkpoint(TRUNCATE)")
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self.readers.dispose()
+        self.writer.dispose()
+        self._lock.close()
+
+    def _pragma(self, pragma: str) -> None:
+        """Run a pragma outside any transaction."""
+        connection = self.writer.raw_connection()
+        try:
+            connection.cursor().execute(f"PRAGMA {pragma}").fetchall()
+        finally:
+            connection.close()
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """A consistent copy of a database that may be in use, as SQLite's backup interface makes it."""
+    from_connection = sqlite3.connect(_read_only(source), uri=True, timeout=BUSY_TIMEOUT_S)
+    try:
+        to_connection = sqlite3.connect(target)
+        try:
+            from_connection.backup(to_connection)
+            # One file: a copy needs no log beside it.
+            to_connection.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            to_connection.close()
+    finally:
+        from_connection.close()
+
+
+def _lock(path: Path) -> IO[bytes]:
+    """Take the lock file beside the database; the kernel lets go of it however the hub ends."""
+    if path.is_dir():
+        raise StorePathError(path, "it is a folder")
+    lock_path = path.with_name(path.name + ".lock")
+    try:
+        lock = lock_path.open("ab")
+    except OSError as error:
+        raise StorePathError(path, os.strerror(error.errno or 0)) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise StoreBusyError(path) from error
+    return lock
+
+
+def _writer(path: Path) -> Engine:
+    """One connection, whichever thread uses it; Store's lock lets one thread in at a time."""
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+        try:
+            # The driver's own transactions start too late to cover schema changes.
+            connection.isolation_level = None
+            for pragma in WRITER_PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _readers(path: Path) -> Engine:
+    def connect() -> Any:
+        return sqlite3.connect(_read_only(path), uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+
+    return create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=READERS, max_overflow=READERS)
+
+
+def _read_only(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=ro"
