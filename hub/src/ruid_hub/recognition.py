@@ -6,7 +6,7 @@ already committed is a duplicate and changes nothing; everything else is committ
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ from ruid_core.wire.messages import Content, CoverageGap, Crossing, Dropped, Tra
 from ruid_core.wire.uplink import ItemKey
 from ruid_core.wire.vectors import unpack_embeddings
 from ruid_hub import observations
+from ruid_hub.hand import Corrections
 from ruid_hub.observations import Assignment, Observation, TrackKey
 from ruid_hub.store import Store, StoreWriteError
 from ruid_hub.store.rows import Committed, CrossingRow, DroppedRow, GapRow, ObservationRow, StayRow
@@ -69,9 +70,11 @@ class Recognition:
 class Recogniser:
     """Owns the identity engine and the store's writes."""
 
-    def __init__(self, *, store: Store, engine: IdentityEngine) -> None:
+    def __init__(self, *, store: Store, engine: IdentityEngine, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._engine = engine
+        self._clock = clock
+        self.corrections = Corrections(store=store, engine=engine, clock=clock)
         self._last_key = {node_id: ItemKey(*point) for node_id, point in store.resume_points().items()}
         self.refusals: Counter[str] = Counter()
         self.stored: Counter[str] = Counter()
@@ -90,6 +93,7 @@ class Recogniser:
                 learned += 1
             except EvidenceRefused as error:
                 self.refusals[type(error).__name__] += 1
+        self.corrections.resume()
         return learned
 
     def resume_point(self, node_id: str) -> ItemKey:
@@ -102,14 +106,14 @@ class Recogniser:
         While the database cannot be written (a full disk), it waits and tries again: nothing is acknowledged.
         """
         rows: list[Committed] = []
-        revisions: list[tuple[TrackKey, str]] = []
+        revisions: list[Revision] = []
         for item in items:
             if item.key <= self.resume_point(item.node_id):
                 self.duplicates += 1
                 continue
             self._last_key[item.node_id] = item.key
             rows.append(self._row(item, revisions))
-        outcome_ids = self._commit(rows, revisions)
+        outcome_ids = self._commit(rows, revisions, cause="observation")
         self.stored.update(_node_of(row) for row in rows)
         recognised = tuple(
             Recognised(row.observation, row.assignment, observation_id)
@@ -117,22 +121,22 @@ class Recogniser:
             if isinstance(row, ObservationRow)
         )
         gaps = tuple(row.gap for row in rows if isinstance(row, GapRow))
-        return Recognition(recognised, gaps, tuple(revisions), self._engine.estimate() if rows else None)
+        return Recognition(recognised, gaps, _moves(revisions), self._engine.estimate() if rows else None)
 
     def consolidate(self, *, at_s: float) -> Recognition:
         """Let the engine think again about what it has decided, and commit what changed."""
-        revisions = _moves(self._engine.consolidate(at_s))
-        self._commit([], revisions)
-        return Recognition((), (), tuple(revisions), self._engine.estimate())
+        revisions = list(self._engine.consolidate(at_s))
+        self._commit([], revisions, cause="consolidation")
+        return Recognition((), (), _moves(revisions), self._engine.estimate())
 
     def troubles(self) -> tuple[str, ...]:
         """Return why items cannot be taken in at present; empty when they can."""
         return ("the database cannot be written",) if self._failing else ()
 
-    def _commit(self, rows: list[Committed], revisions: list[tuple[TrackKey, str]]) -> tuple[int | None, ...]:
+    def _commit(self, rows: list[Committed], revisions: list[Revision], *, cause: str) -> tuple[int | None, ...]:
         if not rows and not revisions:
             return ()
-        named = [(str(track), identity_id) for track, identity_id in revisions]
+        named = [(revision.track, revision.to_identity_id) for revision in revisions]
         while True:
             try:
                 observation_ids = self._store.commit(rows, named).observation_ids
@@ -141,6 +145,7 @@ class Recogniser:
                 time.sleep(_RETRY_S)
             else:
                 self._failing = False
+                self.corrections.note(revisions, cause=cause)
                 return observation_ids
 
     def _note_failure(self, error: Exception) -> None:
@@ -149,7 +154,7 @@ class Recogniser:
         if self.commit_failures == 1 or self.commit_failures % 60 == 0:
             _log.error("the database cannot be written, trying again", reason=str(error), failures=self.commit_failures)
 
-    def _row(self, item: ReceivedItem, revisions: list[tuple[TrackKey, str]]) -> Committed:
+    def _row(self, item: ReceivedItem, revisions: list[Revision]) -> Committed:
         match item.content:
             case Tracklet():
                 return self._observed(item, item.content, revisions)
@@ -168,7 +173,7 @@ class Recogniser:
                 return _stay_row(item, stay)
 
     def _observed(
-        self, item: ReceivedItem, tracklet: Tracklet, revisions: list[tuple[TrackKey, str]]
+        self, item: ReceivedItem, tracklet: Tracklet, revisions: list[Revision]
     ) -> ObservationRow | DroppedRow:
         try:
             observation = _observation(item, tracklet)
@@ -178,13 +183,13 @@ class Recogniser:
             return _dropped_row(item, refused)
         return ObservationRow(observation, self._assign(observation, revisions))
 
-    def _assign(self, observation: Observation, revisions: list[tuple[TrackKey, str]]) -> Assignment | None:
+    def _assign(self, observation: Observation, revisions: list[Revision]) -> Assignment | None:
         decision = self._decide(observation)
         if observation.final:
             self._engine.end_track(str(observation.track), observation.ended_at_s)
         if decision is None:
             return self._present_answer(observation)
-        revisions.extend(_moves(decision.revisions))
+        revisions.extend(decision.revisions)
         return Assignment(decision.identity_id, decision.state.value, decision.probability)
 
     def _decide(self, observation: Observation) -> Decision | None:
@@ -274,5 +279,5 @@ def _node_of(row: Committed) -> str:
     return row.observation.node_id if isinstance(row, ObservationRow) else row.node_id
 
 
-def _moves(revisions: Iterable[Revision]) -> list[tuple[TrackKey, str]]:
-    return [(TrackKey.from_text(revision.track), revision.to_identity_id) for revision in revisions]
+def _moves(revisions: Iterable[Revision]) -> tuple[tuple[TrackKey, str], ...]:
+    return tuple((TrackKey.from_text(revision.track), revision.to_identity_id) for revision in revisions)

@@ -16,7 +16,7 @@ import structlog
 
 from ruid_core.identity import UniqueEstimate
 from ruid_core.wire.messages import Configured, Health, Hello, Live, Still
-from ruid_hub.hand import OperatorHand
+from ruid_hub.hand import Corrected, OperatorHand
 from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.observations import CoverageGap
@@ -53,7 +53,9 @@ class HubService:
         self._nothing_new = True
         self._consolidate_not_before_s = 0.0
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recognition")
-        self.hand = OperatorHand()
+        self.hand = OperatorHand(
+            corrections=recogniser.corrections, in_worker=self._in_worker, show=self._show_correction
+        )
 
     # --- node events -----------------------------------------------------------------------------------
 
@@ -154,6 +156,16 @@ class HubService:
             latency_s=latency_s,
             thumbnail_id=recognised.observation_id if observation.thumbnail_jpeg else None,
         )
+
+    def _show_correction(self, corrected: Corrected) -> None:
+        """An operator changed who is who: the cards of everybody concerned are made anew."""
+        for track, identity_id in corrected.moved:
+            self._site.revised(track, identity_id)
+        for identity_id in corrected.gone:
+            self._site.forget(identity_id)
+        self._site.remember_people(corrected.people)
+        self._nothing_new = False
+        self._notifier.changed()
 
     # --- upkeep ----------------------------------------------------------------------------------------
 

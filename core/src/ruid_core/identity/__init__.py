@@ -26,6 +26,7 @@ from ruid_core.identity.errors import (
     ZeroNorm,
 )
 from ruid_core.identity.hand import Hand
+from ruid_core.identity.insight import Explanation, Nearest, Suggestion
 from ruid_core.identity.settings import IdentitySettings
 from ruid_core.identity.statements import Statement
 from ruid_core.identity.values import (
@@ -47,12 +48,14 @@ __all__ = [
     "Decision",
     "Evidence",
     "EvidenceRefused",
+    "Explanation",
     "Hand",
     "IdentityEngine",
     "IdentityError",
     "IdentitySettings",
     "IdentityState",
     "InViewTogether",
+    "Nearest",
     "NoEmbeddings",
     "NotFinite",
     "NothingToChange",
@@ -60,6 +63,7 @@ __all__ = [
     "Relabelled",
     "Revision",
     "Statement",
+    "Suggestion",
     "TimeWentBackwards",
     "TrackMoved",
     "TrackletEngine",

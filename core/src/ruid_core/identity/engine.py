@@ -22,6 +22,7 @@ from ruid_core.identity.decisions import (
 )
 from ruid_core.identity.errors import (
     TrackMoved,
+    UnknownIdentity,
     UnknownTrack,
     WrongDimension,
     WrongModel,
@@ -29,12 +30,21 @@ from ruid_core.identity.errors import (
 from ruid_core.identity.estimate import NOBODY_YET, Links, measure_links
 from ruid_core.identity.gallery import NOBODY, Gallery
 from ruid_core.identity.hand import Hand
+from ruid_core.identity.insight import Explanation, Suggestion, nearest_tracks, operator_reasons, similar, suggest
 from ruid_core.identity.projection import learn_projection
 from ruid_core.identity.regrouping import Nodes, conflicts, gather, recalibrate, regroup
-from ruid_core.identity.roster import beside_folded, foe_rows, unfold
+from ruid_core.identity.roster import beside_folded, foe_rows, identity_row, unfold
 from ruid_core.identity.settings import IdentitySettings
 from ruid_core.identity.ties import joined, tie
-from ruid_core.identity.values import Alternative, Decision, Evidence, Revision, UniqueEstimate
+from ruid_core.identity.values import (
+    Alternative,
+    Decision,
+    Evidence,
+    IdentityState,
+    Reason,
+    Revision,
+    UniqueEstimate,
+)
 
 FIRST_CALIBRATION = Calibration(0.5, 0.05)
 FIRST_REFRESH = 4
@@ -144,14 +154,42 @@ class TrackletEngine:
         return self._gallery.nbytes() if self._gallery else 0
 
     def search(self, embedding: F32, camera: str = "") -> tuple[Alternative, ...]:
-        """Who looks most like a picture (D,), without learning from it; search by example."""
+        """Who looks most like a picture (D,), without learning from it; raises `WrongDimension`."""
         if self._gallery is None:
             return ()
+        if embedding.shape != (self._dim,):
+            raise WrongDimension(self._dim, embedding.size)
         gallery, known = self._gallery, np.array([self._cameras.get(camera, len(self._cameras))], np.int64)
         scores = gallery.identities.similarities(gallery.projection.project(unit_rows(embedding[None]), known)[0])
         candidates = best_candidates(scores)
         chances, _ = probabilities(candidates, self._calibration)
         return alternatives(candidates, chances, gallery.identities.names)
+
+    def explain(self, track: str) -> Explanation:
+        """Why a track belongs to whom it does; raises `UnknownTrack`. Changes nothing."""
+        name = self.identity_of(track)
+        gallery = self._gallery
+        row = gallery.tracks.rows.get(track) if gallery else None
+        if gallery is None or row is None:
+            folded = Reason("folded", 0.0, "its look has gone into the person's archive and is not kept apart")
+            return Explanation(Decision(name, IdentityState.MATCHED, 1.0, (folded,)), ())
+        decision = self._explain(gallery, row, self._weigh(gallery, row), name)
+        told = (*operator_reasons(gallery, track), *decision.reasons)
+        return Explanation(replace(decision, reasons=told), nearest_tracks(gallery, row))
+
+    def suggestions(self, limit: int) -> tuple[Suggestion, ...]:
+        """Pairs of identities that may be one person, the likeliest first."""
+        return suggest(self._gallery, self._calibration, limit=limit) if self._gallery else ()
+
+    def similar(self, identity_id: str, limit: int) -> tuple[Alternative, ...]:
+        """Who looks most like an identity; raises `UnknownIdentity`."""
+        if self._gallery is None:
+            raise UnknownIdentity(identity_id)
+        return similar(self._gallery, identity_row(self._gallery, identity_id), self._calibration, limit=limit)
+
+    def knows(self, identity_id: str) -> bool:
+        """Whether somebody has this identity_id."""
+        return self._gallery is not None and identity_id in self._gallery.identities.rows
 
     def settle(self, track: str) -> str:
         """Whom the track would belong to if it were decided now, away from its present identity; changes nothing."""

@@ -149,6 +149,15 @@ class Hand:
         _label(gallery, [Relabelled(one.identity_id, one.after, one.before) for one in correction.relabelled])
         return tuple(revisions)
 
+    def redo(self, correction: Correction) -> None:
+        """Take the undoing of a correction back, before anything else has happened."""
+        gallery = self._of(correction.identity_id)
+        for identity_id in dict.fromkeys(revision.to_identity_id for revision in correction.moved):
+            tracks = [one.track for one in correction.moved if one.to_identity_id == identity_id]
+            give(gallery, tracks, identity_id)
+        _label(gallery, correction.relabelled)
+        _stand(gallery, correction)
+
     def resume(self, standing: Iterable[Correction], labels: dict[str, str]) -> None:
         """After a restart: the statements of the corrections that stand, in order, and the names, hold again.
 

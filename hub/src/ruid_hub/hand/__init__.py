@@ -4,6 +4,7 @@
 the text of one back. Errors are `HandError`s whose text tells the operator what to do.
 """
 
+from ruid_hub.hand.corrections import Corrected, Corrections
 from ruid_hub.hand.errors import (
     CannotUndo,
     CorrectionsUnavailable,
@@ -11,9 +12,11 @@ from ruid_hub.hand.errors import (
     InViewTogether,
     LaterOperations,
     NothingToChange,
+    NotWritten,
     UnknownOperation,
     UnknownPerson,
     UnknownSighting,
+    WrongEmbedding,
 )
 from ruid_hub.hand.operator import OperatorHand
 from ruid_hub.hand.values import (
@@ -30,6 +33,8 @@ from ruid_hub.hand.values import (
 
 __all__ = [
     "CannotUndo",
+    "Corrected",
+    "Corrections",
     "CorrectionsUnavailable",
     "Erased",
     "Explanation",
@@ -38,6 +43,7 @@ __all__ = [
     "InViewTogether",
     "LaterOperations",
     "Likeness",
+    "NotWritten",
     "NothingToChange",
     "Operation",
     "OperationKind",
@@ -48,4 +54,5 @@ __all__ = [
     "UnknownOperation",
     "UnknownPerson",
     "UnknownSighting",
+    "WrongEmbedding",
 ]

@@ -9,6 +9,8 @@ HubError
     ├── UnknownOperation     no such operation
     ├── CannotUndo           undone already, or never to be undone (erasing)
     ├── LaterOperations      others were built on this one: undo those first
+    ├── WrongEmbedding       searched with an embedding of another model
+    ├── NotWritten           the disk does not take it
     └── CorrectionsUnavailable   the chosen engine cannot be corrected
 """
 
@@ -100,3 +102,21 @@ class CorrectionsUnavailable(HandError):
 
     def __str__(self) -> str:
         return "this engine cannot be corrected: run the hub with RUID_ENGINE=ruid"
+
+
+@dataclass
+class WrongEmbedding(HandError):
+    """What was searched with is of another length than what this hub compares."""
+
+    expected: int
+    found: int
+
+    def __str__(self) -> str:
+        return f"this hub compares embeddings of {self.expected} values, not of {self.found}: use its own model's"
+
+
+class NotWritten(HandError):
+    """The database could not be written; nothing has changed."""
+
+    def __str__(self) -> str:
+        return "the database cannot be written, so nothing was changed: make room on the disk and try again"

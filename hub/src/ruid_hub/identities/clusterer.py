@@ -66,6 +66,11 @@ class RuidClusterer(base.Clusterer):
                 row[column] = value
         return row
 
+    @property
+    def tracklets(self) -> TrackletEngine:
+        """The engine itself: what can be corrected and explained."""
+        return self._engine
+
     # --- as an engine ------------------------------------------------------------------------------------------
 
     def observe(self, evidence: Evidence) -> Decision:

@@ -205,7 +205,13 @@ class Store:
         """Remove one portion of what can be spared most; None where nothing is left to spare."""
         with self.reading() as connection:
             step = most_dispensable(connection)
-        return None if step is None else self._remove_all(step, swept)
+        if step is None:
+            return None
+        swept = self._remove_all(step, swept)
+        with self._writing:
+            # Only now has the file become smaller.
+            self._database.scrub()
+        return swept
 
     def _remove(self, step: Step, swept: SweepOutcome) -> tuple[int, SweepOutcome]:
         with self.writing() as connection:

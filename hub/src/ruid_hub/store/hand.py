@@ -1,0 +1,212 @@
+"""What the operator's hand reads and writes; every function works within the caller's transaction."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
+
+from ruid_hub.cards import KnownPerson
+from ruid_hub.observations import TrackKey
+from ruid_hub.store import queries, writing
+from ruid_hub.store.tables import cameras, embeddings, identities, observations, thumbnails
+from ruid_hub.store.tables.counts import appearances
+from ruid_hub.store.tables.hand import former_identities, operations
+
+HOUR_S = 3600.0
+MOST_FORMER = 200
+"""Former identities told of one track; what went before is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRow:
+    """An operation as it is kept; `correction` is JSON."""
+
+    operation_id: int
+    kind: str
+    actor: str
+    at_s: float
+    identity_id: str
+    other_id: str | None
+    text: str
+    correction: str | None
+    undone_at_s: float | None
+    undone_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FormerRow:
+    """Whom a track belonged to, until when, and why no longer."""
+
+    identity_id: str
+    until_s: float
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedRows:
+    """How many rows were erased, or lost their person."""
+
+    observations: int
+    embeddings: int
+    thumbnails: int
+
+
+# --- operations ------------------------------------------------------------------------------------------------
+
+
+def record_operation(connection: Connection, **values: object) -> int:
+    """Keep an operation; the columns of `operations` but its id, which is returned."""
+    return connection.execute(insert(operations).values(**values).returning(operations.c.operation_id)).scalar_one()
+
+
+def mark_undone(connection: Connection, operation_id: int, *, at_s: float, by: str) -> None:
+    """The operation is undone."""
+    chosen = operations.c.operation_id == operation_id
+    connection.execute(update(operations).where(chosen).values(undone_at_s=at_s, undone_by=by))
+
+
+def operation(connection: Connection, operation_id: int) -> OperationRow | None:
+    """One operation."""
+    row = connection.execute(select(operations).where(operations.c.operation_id == operation_id)).one_or_none()
+    return None if row is None else _operation(row)
+
+
+def recent_operations(connection: Connection, *, limit: int, before: int | None) -> list[OperationRow]:
+    """The last operations, or the last before one, newest first."""
+    query = select(operations).order_by(operations.c.operation_id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(operations.c.operation_id < before)
+    return _operations(connection, query)
+
+
+def standing_operations(connection: Connection, *, after: int = 0) -> list[OperationRow]:
+    """What was not undone and can still be held to, oldest first."""
+    stands = operations.c.undone_at_s.is_(None) & operations.c.correction.is_not(None)
+    query = select(operations).where(stands, operations.c.operation_id > after)
+    return _operations(connection, query.order_by(operations.c.operation_id))
+
+
+def rewrite_operation(connection: Connection, operation_id: int, *, text: str, correction: str | None) -> None:
+    """Take out of an operation what has been erased."""
+    chosen = operations.c.operation_id == operation_id
+    connection.execute(update(operations).where(chosen).values(text=text, correction=correction))
+
+
+def operations_about(connection: Connection, identity_id: str) -> list[OperationRow]:
+    """Every operation about somebody, oldest first."""
+    about = or_(operations.c.identity_id == identity_id, operations.c.other_id == identity_id)
+    return _operations(connection, select(operations).where(about).order_by(operations.c.operation_id))
+
+
+# --- people ----------------------------------------------------------------------------------------------------
+
+
+def move_tracks(connection: Connection, moves: Sequence[tuple[str, str]]) -> set[int]:
+    """Give tracks (as text) to identities; returns the hours that are counted otherwise now."""
+    return writing.revise(connection, moves)
+
+
+def set_label(connection: Connection, identity_id: str, label: str | None) -> None:
+    """Name an identity, if there is one."""
+    connection.execute(update(identities).where(identities.c.identity_id == identity_id).values(label=label))
+
+
+def labels(connection: Connection) -> dict[str, str]:
+    """The names that operators gave."""
+    query = select(identities.c.identity_id, identities.c.label).where(identities.c.label.is_not(None))
+    return {row.identity_id: row.label for row in connection.execute(query)}
+
+
+def exists(connection: Connection, identity_id: str) -> bool:
+    """Whether anybody has this identity_id."""
+    query = select(identities.c.identity_key).where(identities.c.identity_id == identity_id)
+    return connection.scalar(query) is not None
+
+
+def label_of(connection: Connection, identity_id: str) -> str | None:
+    """The name that an operator gave to an identity."""
+    return connection.scalar(select(identities.c.label).where(identities.c.identity_id == identity_id))
+
+
+def people(connection: Connection, identity_ids: Iterable[str]) -> list[KnownPerson]:
+    """Those of these identities that there are, as cards show them."""
+    return queries.known_people(connection, list(identity_ids))
+
+
+def erase_person(connection: Connection, identity_id: str) -> tuple[ErasedRows, set[int]]:
+    """Delete what a person looked like and who it was; the hours that are counted otherwise now.
+
+    Rows stay without a person; appearances keep a negative key, which is one person to count and nothing more.
+    """
+    key = connection.scalar(select(identities.c.identity_key).where(identities.c.identity_id == identity_id))
+    own = observations.c.identity_key == key
+    ids = select(observations.c.observation_id).where(own)
+    span = connection.execute(
+        select(func.min(observations.c.started_at_s), func.max(observations.c.ended_at_s)).where(own)
+    ).one()
+    gone = [
+        connection.execute(delete(table).where(table.c.observation_id.in_(ids))).rowcount
+        for table in (embeddings, thumbnails)
+    ]
+    connection.execute(delete(former_identities).where(former_identities.c.identity_id == identity_id))
+    connection.execute(update(appearances).where(appearances.c.identity_key == key).values(identity_key=-(key or 0)))
+    nobody = {"identity_key": None, "assignment_state": None, "assignment_probability": None}
+    rows = connection.execute(update(observations).where(own).values(**nobody)).rowcount
+    connection.execute(delete(identities).where(identities.c.identity_key == key))
+    first_s, last_s = span
+    hours: set[int] = set()
+    if first_s is not None:
+        hours.update(range(int(first_s // HOUR_S), int(last_s // HOUR_S) + 1))
+    return ErasedRows(rows, *gone), hours
+
+
+# --- whom tracks belonged to -----------------------------------------------------------------------------------
+
+
+def note_former(connection: Connection, moves: Sequence[tuple[str, str]], *, until_s: float, cause: str) -> None:
+    """Keep whom tracks (as text) belonged to until now."""
+    keys: dict[str, int | None] = {}
+    for text, identity_id in moves:
+        track = TrackKey.from_text(text)
+        if track.camera not in keys:
+            keys[track.camera] = connection.scalar(select(cameras.c.camera_key).where(cameras.c.camera == track.camera))
+        if keys[track.camera] is not None:
+            connection.execute(
+                insert(former_identities).values(
+                    camera_key=keys[track.camera],
+                    boot_epoch=track.boot_epoch,
+                    track_id=track.track_id,
+                    identity_id=identity_id,
+                    until_s=until_s,
+                    cause=cause,
+                )
+            )
+
+
+def former_of(connection: Connection, track: TrackKey) -> list[FormerRow]:
+    """Whom a track belonged to, oldest first."""
+    query = (
+        select(former_identities.c.identity_id, former_identities.c.until_s, former_identities.c.cause)
+        .join(cameras, cameras.c.camera_key == former_identities.c.camera_key)
+        .where(
+            cameras.c.camera == track.camera,
+            former_identities.c.boot_epoch == track.boot_epoch,
+            former_identities.c.track_id == track.track_id,
+        )
+        .order_by(former_identities.c.former_key.desc())
+        .limit(MOST_FORMER)
+    )
+    return [FormerRow(row.identity_id, row.until_s, row.cause) for row in connection.execute(query)][::-1]
+
+
+def forget_former(connection: Connection, before_s: float) -> int:
+    """Remove what is older; how many rows went."""
+    return connection.execute(delete(former_identities).where(former_identities.c.until_s < before_s)).rowcount
+
+
+def _operations(connection: Connection, query: Select[tuple[object, ...]]) -> list[OperationRow]:
+    return [_operation(row) for row in connection.execute(query)]
+
+
+def _operation(row: Row[tuple[object, ...]]) -> OperationRow:
+    return OperationRow(**row._mapping)  # pyright: ignore[reportArgumentType, reportPrivateUsage]
