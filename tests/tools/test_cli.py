@@ -28,6 +28,7 @@ COMMANDS = [
     "eval reid",
     "eval crossings",
     "bench edge",
+    "bench identity",
     "bench runtimes",
     "models verify",
     "models build detector",

@@ -31,6 +31,7 @@ app.command(evaluate)
 
 bench = App(name="bench", help="Time a part of RuID against a named peer.")
 bench.command("ruid_tools.bench.edge_command:edge", name="edge")
+bench.command("ruid_tools.bench.identity_command:identity", name="identity")
 bench.command("ruid_tools.bench.runtimes_command:runtimes", name="runtimes")
 app.command(bench)
 

@@ -4,6 +4,8 @@ import os
 import shlex
 from typing import Literal
 
+from cyclopts import App
+
 from ruid_edge.bootstrap import run_node
 from ruid_edge.settings import load_settings as load_edge_settings
 from ruid_hub.app import run_hub
@@ -53,6 +55,18 @@ def edge(
     )
 
 
+hub_app = App(name="hub", help="Run a hub.")
+nodes_app = App(name="nodes", help="Look after the nodes of the hub that runs here.")
+nodes_app.command("ruid_tools.hub_nodes:list_nodes", name="list", help="Show who waits to be let in, and who is in.")
+nodes_app.command("ruid_tools.hub_nodes:approve", name="approve", help="Let a device in by its code.")
+nodes_app.command("ruid_tools.hub_nodes:reject", name="reject", help="Turn a device away.")
+nodes_app.command("ruid_tools.hub_nodes:rename", name="rename", help="Call a node something else.")
+nodes_app.command("ruid_tools.hub_nodes:revoke", name="revoke", help="Keep a node out.")
+nodes_app.command("ruid_tools.hub_nodes:replace", name="replace", help="Let a device take a node's place.")
+hub_app.command(nodes_app)
+
+
+@hub_app.default
 def hub(
     *,
     port: int | None = None,
