@@ -39,7 +39,6 @@ from ruid_hub.api.routes import ApiController, HealthController, authority_certi
 from ruid_hub.api.sign_in import change_password, see_other, set_up, sign_in, sign_out
 from ruid_hub.integrations.metrics import SiteCollector
 from ruid_hub.live.feed import LiveFeed
-from ruid_hub.live.picture import LivePicture
 from ruid_hub.live.routes import live_stream
 from ruid_hub.live.shapes import name_shapes
 from ruid_hub.pages.look import look_at
@@ -124,7 +123,7 @@ def create_web_app(parts: HubParts, settings: WebSettings) -> Litestar:
         pictures_kept_s=parts.store.retention.thumbnails_s,
         clock=parts.clock,
     )
-    feed = LiveFeed(site=parts.site, picture=LivePicture(templates), notifier=parts.notifier, clock=parts.clock)
+    feed = LiveFeed(site=parts.site, renderer=templates, notifier=parts.notifier, clock=parts.clock)
     parts.metrics.registry.register(
         SiteCollector(site=parts.site, store=parts.store, feed_counts=feed.counts, clock=parts.clock)
     )

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from hub_fakes import FakeClock, hello, live
+from ruid_hub.access import Reach
 from ruid_hub.live import feed as feed_module
 from ruid_hub.live.feed import LiveFeed
 from ruid_hub.live.notifier import ChangeNotifier
-from ruid_hub.live.picture import LivePicture
 from ruid_hub.site import CameraView, PersonCard, Site, SiteView
 
 pytestmark = pytest.mark.asyncio
@@ -52,9 +52,7 @@ class Hub:
     def __init__(self) -> None:
         self.site, self.clock, self.notifier = Site(), FakeClock(), ChangeNotifier()
         self.renderer = PlainRenderer()
-        self.feed = LiveFeed(
-            site=self.site, picture=LivePicture(self.renderer), notifier=self.notifier, clock=self.clock
-        )
+        self.feed = LiveFeed(site=self.site, renderer=self.renderer, notifier=self.notifier, clock=self.clock)
         self.site.node_connected(hello(), self.clock())
 
     def people(self, count: int) -> None:
@@ -200,3 +198,16 @@ async def test_a_change_may_come_from_another_thread():
     await asyncio.to_thread(hub.notifier.changed_from_thread)
     async with asyncio.timeout(WITHIN_S / 2):
         await waiting
+
+
+async def test_pages_see_only_the_cameras_within_their_reach():
+    async with running() as hub:
+        hub.site.node_connected(hello("node-2"), hub.clock())
+        hub.site.live("node-2", live(7, 8), hub.clock())
+        hub.people(1)
+        everywhere, one_node = hub.feed.stream(), hub.feed.stream(Reach.of(["node-1"]))
+        assert b"now=3" in await following(everywhere)
+        assert b"now=1" in await following(one_node)
+        await one_node.aclose()
+        await everywhere.aclose()
+        assert hub.feed.counts.open_pages == 0

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
+from ruid_hub.access import Reach
 from ruid_hub.live.notifier import ChangeNotifier
-from ruid_hub.live.picture import LivePicture
+from ruid_hub.live.picture import LivePicture, Renderer
 from ruid_hub.site import Site
 
 PACE_S = 0.1
@@ -18,6 +19,7 @@ PULSE_S = 3.0
 """A page that hears nothing for longer knows that the hub is gone."""
 MAX_PAGES = 200
 """More than these are turned away until others close."""
+EVERYWHERE = Reach()
 PULSE = b"event: pulse\ndata: \n\n"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("ruid_hub.live")
@@ -37,18 +39,34 @@ class FeedCounts:
     open_pages: int = 0
 
 
+@dataclass(slots=True)
+class _Shown:
+    """What the pages of one reach show; it lives while there are such pages."""
+
+    picture: LivePicture
+    pages: int = 0
+    next: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self) -> None:
+        woken, self.next = self.next, asyncio.Event()
+        woken.set()
+
+
 class LiveFeed:
-    """One per hub. `run` is its task; each page has a `stream`; both end when the notifier closes."""
+    """One per hub. `run` is its task; each page has a `stream`; both end when the notifier closes.
+
+    Pages that may see the same cameras share one picture and its bytes.
+    """
 
     def __init__(
-        self, *, site: Site, picture: LivePicture, notifier: ChangeNotifier, clock: Callable[[], float]
+        self, *, site: Site, renderer: Renderer, notifier: ChangeNotifier, clock: Callable[[], float]
     ) -> None:
         self.counts = FeedCounts()
         self._site = site
-        self._picture = picture
+        self._renderer = renderer
         self._notifier = notifier
         self._clock = clock
-        self._next = asyncio.Event()
+        self._shown: dict[Reach, _Shown] = {}
 
     @property
     def full(self) -> bool:
@@ -56,38 +74,52 @@ class LiveFeed:
         return self.counts.open_pages >= MAX_PAGES
 
     async def run(self) -> None:
-        """Bring the picture up to date at every change, but never faster than the pace."""
+        """Bring the pictures up to date at every change, but never faster than the pace."""
         while not self._notifier.closed:
             await self._notifier.wait(IDLE_S)
             if self.counts.open_pages:
                 self._refresh_or_hang_up()
                 await asyncio.sleep(PACE_S)
-        self._wake()
+        self._wake_all()
 
     def refresh(self) -> None:
-        """Look at the site now and wake every page if anything differs."""
-        at_s = self._clock()
-        if self._picture.update(self._site.view(at_s), at_s):
-            self.counts.updates += 1
-            self._wake()
+        """Look at the site now and wake every page for which anything differs."""
+        for reach, shown in self._shown.items():
+            self._refresh(reach, shown)
 
-    async def stream(self) -> AsyncGenerator[bytes]:
-        """Everything first, then what changed, and a pulse when nothing does."""
+    async def stream(self, reach: Reach = EVERYWHERE) -> AsyncGenerator[bytes]:
+        """Everything within a reach first, then what changed, and a pulse when nothing does."""
+        shown = self._shown.setdefault(reach, _Shown(LivePicture(self._renderer)))
+        shown.pages += 1
         self.counts.open_pages += 1
         try:
-            self.refresh()
-            shown, hung_up = 0, self.counts.failures
-            while not self._notifier.closed and hung_up == self.counts.failures:
-                following = self._next
-                if shown == self._picture.revision:
-                    if not await _set_within(following, PULSE_S):
-                        yield PULSE
-                    continue
-                newest = self._picture.revision
-                yield self._catch_up(shown)
-                shown = newest
+            self._refresh(reach, shown)
+            async for sent in self._follow(shown):
+                yield sent
         finally:
             self.counts.open_pages -= 1
+            shown.pages -= 1
+            if not shown.pages:
+                del self._shown[reach]
+
+    async def _follow(self, shown: _Shown) -> AsyncGenerator[bytes]:
+        revision, hung_up = 0, self.counts.failures
+        while not self._notifier.closed and hung_up == self.counts.failures:
+            following = shown.next
+            if revision == shown.picture.revision:
+                if not await _set_within(following, PULSE_S):
+                    yield PULSE
+                continue
+            newest = shown.picture.revision
+            yield self._catch_up(shown.picture, revision)
+            revision = newest
+
+    def _refresh(self, reach: Reach, shown: _Shown) -> None:
+        at_s = self._clock()
+        view = self._site.view(at_s, sees=None if reach.everywhere else reach.covers)
+        if shown.picture.update(view, at_s):
+            self.counts.updates += 1
+            shown.wake()
 
     def _refresh_or_hang_up(self) -> None:
         """A page that looks alive and shows old numbers would lie: end its stream, it will come back."""
@@ -96,17 +128,17 @@ class LiveFeed:
         except Exception as error:
             self.counts.failures += 1
             log.exception("live.refresh_failed", error=repr(error))
-            self._wake()
+            self._wake_all()
 
-    def _catch_up(self, shown: int) -> bytes:
+    def _catch_up(self, picture: LivePicture, revision: int) -> bytes:
         self.counts.sent += 1
-        if shown:
-            self.counts.skipped += self._picture.revision - shown - 1
-        return self._picture.since(shown)
+        if revision:
+            self.counts.skipped += picture.revision - revision - 1
+        return picture.since(revision)
 
-    def _wake(self) -> None:
-        woken, self._next = self._next, asyncio.Event()
-        woken.set()
+    def _wake_all(self) -> None:
+        for shown in self._shown.values():
+            shown.wake()
 
 
 async def _set_within(event: asyncio.Event, timeout_s: float) -> bool:

@@ -32,7 +32,7 @@ DAY_S = 86_400.0
 GAPS_SHOWN = 20
 TEXT = 80
 
-CameraKey = Annotated[str, QueryParameter(query="camera", max_length=300, description="node_id/camera_id")]
+CameraKey = Annotated[str, QueryParameter(name="camera", max_length=300, description="node_id/camera_id")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,9 @@ HEAT_DAYS = 28
 HOURLY_UNTIL_S = 2.1 * DAY_S
 DAILY_UNTIL_S = 100 * DAY_S
 SHADES = 5
+LONGEST_ABSENCE_S = 1e9
+NOBODY = "-"
+"""A name that nobody bears: leaves out no one."""
 RE_ENTRIES = (
     ("", "as set for this hub"),
     ("60", "after 1 minute away"),
@@ -154,7 +157,7 @@ async def counts_page(
         places=places,
         place_name=next((choice.name for choice in places if choice.value == query.place), "Everywhere"),
         numbers=numbers,
-        exports={} if numbers is None else exports(numbers.period, place, query),
+        exports={} if numbers is None else exports(numbers.period, place, query, numbers.bucket),
     )
     return look.page(page)
 
@@ -223,16 +226,18 @@ def bucket_of(period: Period) -> Bucket:
     return Bucket.DAY if length_s <= DAILY_UNTIL_S else Bucket.WEEK
 
 
-def exports(period: Period, place: Place, query: CountsQuery) -> dict[str, str]:
+def exports(period: Period, place: Place, query: CountsQuery, bucket: str) -> dict[str, str]:
     """Where the API gives the rows behind the numbers."""
     asked: dict[str, object] = {"from_s": period.from_s, "to_s": period.to_s}
-    asked |= {"site": place.site_id} if place.site_id else {}
-    asked |= {"camera": place.camera} if place.camera else {}
-    asked |= {"zone": place.zone_id} if place.zone_id else {}
-    asked |= {"re_entry_s": query.re_entry} if query.re_entry else {}
+    places = {"site_id": place.site_id, "camera": place.camera, "zone_id": place.zone_id}
+    asked |= {name: value for name, value in places.items() if value}
+    if query.re_entry:
+        asked["re_entry_s"] = min(float(query.re_entry), LONGEST_ABSENCE_S)
+    if query.everybody:
+        asked["leave_out"] = NOBODY
     return {
-        f"{what.capitalize()} as {form.upper()}": f"/api/v1/export/{what}.{form}?{urlencode(asked)}"
-        for what in ("visits", "crossings")
+        f"{what.capitalize()} as {form.upper()}": f"/api/v1/{what}?{urlencode(asked | {'format': form} | more)}"
+        for what, more in (("counts", {"bucket": bucket}), ("visits", {}), ("crossings", {}))
         for form in ("csv", "json")
     }
 

@@ -14,8 +14,10 @@ from ruid_hub.site import Site
 
 @get("/", guards=[requires(Role.VIEWER)], sync_to_thread=False, include_in_schema=False)
 def live_page(look: Given[Look], site: Given[Site], clock: Given[Callable[[], float]]) -> Response[str]:
-    """The live page."""
-    return html(look.templates.live_page(site.view(clock()), look.frame("live")))
+    """The live picture of the cameras within reach; the stream follows from there."""
+    reach = look.caller.reach
+    view = site.view(clock(), sees=None if reach.everywhere else reach.covers)
+    return html(look.templates.live_page(view, look.frame("live")))
 
 
 PAGES = (
