@@ -11,7 +11,7 @@ torch = require_module("torch", hint="pip install torch==2.13.0")
 
 from ruid_tools.train.corpus import BatchShape, Corpus  # noqa: E402 - need torch
 from ruid_tools.train.embedder import EMBEDDING_DIM, Embedder, update_average  # noqa: E402
-from ruid_tools.train.losses import batch_hard_triplet, neighbourhood_divergence  # noqa: E402
+from ruid_tools.train.losses import LossWeights, batch_hard_triplet, neighbourhood_divergence  # noqa: E402
 from ruid_tools.train.openvino_weights import restore_batch_norms  # noqa: E402
 from ruid_tools.train.osnet import DESIGNS, OSNetDesign, WeightedPool  # noqa: E402
 from ruid_tools.train.pixels import PixelStore  # noqa: E402
@@ -33,6 +33,7 @@ def make_trainer() -> Trainer:
     corpus = Corpus(
         paths=[Path(f"{index}.jpg") for index in range(10)],
         labels=np.array([0, 0, 0, 1, 1, 1, 2, 2, -1, -1]),
+        cameras=np.array([1, 1, 2, 1, 1, 2, 1, 2, 0, 0]),
         unlabelled=np.array([8, 9]),
         validation=(),
     )
@@ -41,6 +42,7 @@ def make_trainer() -> Trainer:
         steps=100,
         schedule=Schedule(stages=one_stage(height_px=32, width_px=32)),
         batch=BatchShape(identities=2, pictures=2, unlabelled=2),
+        losses=LossWeights(ranking=0.5),
         threads=2,
         half_precision=False,
     )

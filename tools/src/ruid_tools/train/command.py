@@ -72,10 +72,12 @@ class TrainingOptions:
         Highest learning rate; about 0.0005 suits a run that begins from trained weights.
     identity_weight
         Weight of the identity and of the triplet loss; that of the imitation is 10.
+    ranking_weight
+        Weight of the loss that ranks each picture's right answers by other cameras before all other pictures.
     identities
         Identities of a batch, four pictures of each; the rest of its 96 crops are unlabelled.
     mild
-        Change pictures little, so that the teacher's embeddings of the unchanged ones stay right.
+        Change the light alone and hide little, so that the teacher's embeddings of the unchanged pictures stay right.
     composites
         How many composites of two training pictures are made for imitation: the upper half of one over the lower half
         of the other, or with other hues. They need a teacher.
@@ -97,6 +99,7 @@ class TrainingOptions:
     minutes: float | None = None
     learning_rate: float = 2e-3
     identity_weight: float = 1.0
+    ranking_weight: float = 0.0
     identities: int = 18
     mild: bool = False
     composites: int = 0
@@ -167,7 +170,9 @@ def train_reid(
         seed=options.seed,
         batch=batch_of(options.identities),
         augmentation=MILD if options.mild else Augmentation(),
-        losses=LossWeights(identity=options.identity_weight, triplet=options.identity_weight),
+        losses=LossWeights(
+            identity=options.identity_weight, triplet=options.identity_weight, ranking=options.ranking_weight
+        ),
         device=options.device,
         threads=options.threads,
     )

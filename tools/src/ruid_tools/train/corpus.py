@@ -30,10 +30,14 @@ class ValidationSet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Corpus:
-    """All pictures by position. `labels` (N,): class for training, -1 for unlabelled and for held-out pictures."""
+    """All pictures by position. `labels` (N,): class for training, -1 for unlabelled and for held-out pictures.
+
+    `cameras` (N,) counts within a set, 0 for unlabelled pictures.
+    """
 
     paths: list[Path]
     labels: Integers
+    cameras: Integers
     unlabelled: Integers
     validation: tuple[ValidationSet, ...]
 
@@ -56,6 +60,7 @@ class Corpus:
             self,
             paths=self.paths + more,
             labels=np.concatenate([self.labels, np.full(len(more), UNLABELLED, np.int64)]),
+            cameras=np.concatenate([self.cameras, np.zeros(len(more), np.int64)]),
             unlabelled=np.concatenate([self.unlabelled, positions]),
         )
 
@@ -88,6 +93,7 @@ def read_corpus(labelled: list[str], unlabelled: list[Path], *, validation_share
     return Corpus(
         paths=[image.path for image in images] + crops,
         labels=np.array(labels + [UNLABELLED] * len(crops), dtype=np.int64),
+        cameras=np.array([image.camera for image in images] + [0] * len(crops), dtype=np.int64),
         unlabelled=np.arange(len(images), len(images) + len(crops), dtype=np.int64),
         validation=tuple(validation),
     )

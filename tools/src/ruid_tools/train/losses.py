@@ -28,6 +28,8 @@ class LossWeights:
     imitation: float = 10.0
     neighbourhood: float = 2.0
     temperature: float = 0.08
+    ranking: float = 0.0
+    ranking_temperature: float = 0.06
 
 
 def training_loss(

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from ruid_tools.evaluation.reid_protocol import LabelledEmbeddings, NoAnswerableQueryError, score_retrieval
 from ruid_tools.train.augment import Augmentation, augment
 from ruid_tools.train.corpus import BatchShape, Corpus, ValidationSet, draw_batch
-from ruid_tools.train.embedder import Embedder, TrainingHeads, update_average
+from ruid_tools.train.embedder import EMBEDDING_DIM, Embedder, TrainingHeads, update_average
 from ruid_tools.train.losses import LossWeights, training_loss
+from ruid_tools.train.memory import PictureMemory
 from ruid_tools.train.openvino_weights import begin_from_openvino
 from ruid_tools.train.pixels import PixelStore
 from ruid_tools.train.replicas import Replicas
@@ -84,6 +85,11 @@ class Trainer:
             device=settings.device,
             half_precision=settings.half_precision,
         )
+        self._memory = PictureMemory(
+            torch.from_numpy(corpus.labels).to(settings.device),
+            torch.from_numpy(corpus.cameras).to(settings.device),
+            dim=EMBEDDING_DIM,
+        )
         self.average = copy.deepcopy(self.embedder).eval()
         groups = _parameter_groups([self.embedder, self.heads], settings.weight_decay)
         self._optimiser = torch.optim.AdamW(groups, fused=True)
@@ -123,7 +129,17 @@ class Trainer:
         device = self.settings.device
         labels = torch.from_numpy(self._corpus.labels[ordered]).to(device)
         teacher = None if self._teacher is None else torch.from_numpy(self._teacher[ordered]).to(device)
-        return training_loss(self.heads(features), labels, teacher, weights=self.settings.losses)
+        output = self.heads(features)
+        terms = training_loss(output, labels, teacher, weights=self.settings.losses)
+        return {**terms, **self._ranking(torch.from_numpy(ordered).to(device), output.embeddings)}
+
+    def _ranking(self, positions: Tensor, embeddings: Tensor) -> dict[str, Tensor]:
+        weights = self.settings.losses
+        if weights.ranking == 0:
+            return {}
+        loss = self._memory.ranking_loss(positions, embeddings, temperature=weights.ranking_temperature)
+        self._memory.keep(positions, embeddings)
+        return {"ranking": weights.ranking * loss}
 
     def _augmented(self, positions: NDArray[np.int64], seeds: NDArray[np.int64]) -> Tensor:
         stage = self.settings.schedule.stage(self.progress)
@@ -171,6 +187,7 @@ class Trainer:
             "embedder": self.embedder.state_dict(),
             "heads": self.heads.state_dict(),
             "average": self.average.state_dict(),
+            "memory": self._memory.rows,
             "optimiser": self._optimiser.state_dict(),
             "torch_rng": torch.get_rng_state(),
             "numpy_rng": self._rng.bit_generator.state,
@@ -182,6 +199,7 @@ class Trainer:
         self.embedder.load_state_dict(state["embedder"])
         self.heads.load_state_dict(state["heads"])
         self.average.load_state_dict(state["average"])
+        self._memory.rows.copy_(state["memory"])
         self._optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["torch_rng"])
         self._rng.bit_generator.state = state["numpy_rng"]
@@ -205,6 +223,7 @@ class Trainer:
         positions = np.concatenate(chosen)
         labels = np.repeat(np.arange(len(chosen)), [len(part) for part in chosen])
         embeddings = torch.from_numpy(self._embed(positions))
+        self._memory.keep(torch.from_numpy(positions), embeddings)
         with torch.no_grad():
             means = torch.zeros(len(chosen), embeddings.shape[1]).index_add_(0, torch.from_numpy(labels), embeddings)
             self.heads.prototypes.copy_(nn.functional.normalize(means, dim=1))
