@@ -33,6 +33,7 @@ bench = App(name="bench", help="Time a part of RuID against a named peer.")
 bench.command("ruid_tools.bench.edge_command:edge", name="edge")
 bench.command("ruid_tools.bench.identity_command:identity", name="identity")
 bench.command("ruid_tools.bench.runtimes_command:runtimes", name="runtimes")
+bench.command("ruid_tools.bench.hub_command:hub", name="hub")
 app.command(bench)
 
 models = App(name="models", help="Build and verify the shipped models.")

@@ -1,5 +1,7 @@
 """The arrays that identity works on, and their few common operations."""
 
+from math import sqrt
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,11 @@ def unit_rows(rows: F32) -> F32:
     """Scale every row of (N, D) to length one; a row of zeros stays zero."""
     norms = np.sqrt(np.einsum("nd,nd->n", rows, rows))
     return rows / np.maximum(norms, TINY)[:, None]
+
+
+def unit_row(row: F32) -> F32:
+    """Scale a vector (D,) to length one; zeros stay zero."""
+    return row / np.float32(max(sqrt(float(row @ row)), TINY))
 
 
 def group_sums(rows: F32, groups: Ints, count: int) -> F32:

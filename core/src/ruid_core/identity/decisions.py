@@ -27,9 +27,9 @@ def best_candidates(similarities: F32) -> list[Candidate]:
     wanted = min(MOST_ALTERNATIVES + 1, len(similarities))
     if not wanted:
         return []
-    nearest = np.argpartition(-similarities, wanted - 1)[:wanted]
-    nearest = nearest[np.argsort(-similarities[nearest], kind="stable")]
-    return [Candidate(int(row), float(similarities[row])) for row in nearest if similarities[row] > -inf]
+    nearest = np.argpartition(similarities, -wanted)[-wanted:]
+    found = sorted(zip((-similarities[nearest]).tolist(), nearest.tolist(), strict=True))
+    return [Candidate(row, -unlike) for unlike, row in found if unlike < inf]
 
 
 def probabilities(candidates: list[Candidate], calibration: Calibration) -> tuple[list[float], float]:

@@ -247,8 +247,7 @@ class Gallery:
 
     def _turn(self, row: int) -> None:
         tracks = self.tracks
-        mean = tracks.totals[row : row + 1] / tracks.weights[row]
-        vector = self.projection.project(mean, tracks.cameras[row : row + 1])[0]
+        vector = self.projection.project_one(tracks.totals[row] / tracks.weights[row], int(tracks.cameras[row]))
         identity = int(tracks.identities[row])
         if identity != NOBODY:
             self.identities.sums[identity] += vector - tracks.vectors[row]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ruid_core.identity.arrays import F32, F64, Ints, group_sums, unit_rows
+from ruid_core.identity.arrays import F32, F64, Ints, group_sums, unit_row, unit_rows
 
 COARSE_AXES = 48
 
@@ -44,6 +44,11 @@ class Projection:
     def project(self, rows: F32, cameras: Ints) -> F32:
         """Unit rows (N, D) of the new space, from raw embeddings (N, D) of `cameras` (N,)."""
         return self.whiten(self.centre(rows, cameras))
+
+    def project_one(self, row: F32, camera: int) -> F32:
+        """As `project`, for one row (D,), at a third of the cost."""
+        centred = unit_row(row - self.means[min(camera, len(self.means) - 1)])
+        return unit_row(centred @ self.axes) if len(self.axes) else centred
 
     def centre(self, rows: F32, cameras: Ints) -> F32:
         """The first half of `project`: unit rows without what is common to a camera's pictures."""
