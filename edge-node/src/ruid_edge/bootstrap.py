@@ -9,10 +9,12 @@ from pathlib import Path
 
 import structlog
 
+from ruid_edge.errors import EdgeError
 from ruid_edge.inference import Embedder, load_embedder
 from ruid_edge.node import EdgeNode
 from ruid_edge.settings import EdgeSettings
 from ruid_edge.spool import Spool
+from ruid_edge.watchdog import leave_last_words
 
 _log = structlog.get_logger("node")
 
@@ -54,5 +56,8 @@ def run_node(settings: EdgeSettings) -> None:
     spool = Spool.open(Path(settings.state_dir), max_bytes=int(settings.spool_max_mb * 1e6))
     try:
         asyncio.run(_run(settings, spool, embedder))
+    except EdgeError as error:
+        leave_last_words(Path(settings.state_dir), str(error))
+        raise
     finally:
         spool.close()

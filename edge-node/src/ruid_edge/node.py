@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from ruid_core.wire import messages as wm
@@ -16,6 +17,7 @@ from ruid_edge.camera_rules import Fault, find_fault, rules_from
 from ruid_edge.capture import CaptureLoop, Frame, FrameExchange, make_source
 from ruid_edge.capture.loop import STALLED, STALLED_AFTER_S, CaptureEvents
 from ruid_edge.capture.recordings import Playback
+from ruid_edge.configuration import ConfigurationKeeper
 from ruid_edge.enrolment import Credentials, hub_finder
 from ruid_edge.errors import EdgeError, NodeFailed
 from ruid_edge.health.machine import Machine
@@ -28,11 +30,13 @@ from ruid_edge.settings import CameraSettings, EdgeSettings
 from ruid_edge.spool import Spool
 from ruid_edge.uplink import Answers, Applicant, Uplink
 from ruid_edge.uplink.messages import crossing_message, live_message, stay_message, tracklet_message
+from ruid_edge.watchdog import Watchdog, take_last_words
 
 _OUTBOX_ITEMS = 256
 _FLUSH_S = 1.5
 _POLL_S = 0.02
 _WATCH_EVERY_S = 1.0
+_SPOILED_IN_TRIAL = 10
 _LIGHTER = 0.8
 _STRIDE_PX = 32
 
@@ -63,6 +67,10 @@ class EdgeNode:
         self._pressure = Pressure(self._machine, self._cameras, busy_s=self._inference.busy_s)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._outbox: asyncio.Queue[wm.Content] = asyncio.Queue(_OUTBOX_ITEMS)
+        self._state_dir = Path(settings.state_dir)
+        self._started_after = take_last_words(self._state_dir)
+        self._keeper = ConfigurationKeeper(self._state_dir, apply=self.apply)
+        self._frames_spoiled = self._spoiled_before_trial = 0
         self._uplink = self._make_uplink()
         self._over = asyncio.Event()
         self._stopping = False
@@ -74,11 +82,17 @@ class EdgeNode:
         uplink = asyncio.create_task(self._uplink.run())
         outbox = asyncio.create_task(self._fill_spool())
         watch = asyncio.create_task(self._watch())
+        watchdog = Watchdog(self._state_dir, loop=self._loop, stuck_for_s=self.stuck_for_s)
+        watchdog.start()
+        self._tell(self._keeper.restore(now_s=time.monotonic()))
         self._inference.start()
         for camera in self._cameras.values():
             camera.capture = self._start_capture(camera)
         await self._over.wait()
         watch.cancel()
+        watchdog.stop()
+        if self._failure is None:
+            self._keeper.close()
         await self._wind_down(uplink, outbox)
         if self._failure is not None:
             raise self._failure
@@ -132,7 +146,7 @@ class EdgeNode:
     # --- putting it together ---------------------------------------------------------------------------
 
     def _make_uplink(self) -> Uplink:
-        settings, state_dir = self._settings, Path(self._settings.state_dir)
+        settings, state_dir = self._settings, self._state_dir
         applicant = Applicant(
             settings.node_name,
             Credentials.open(state_dir / "identity"),
@@ -144,10 +158,21 @@ class EdgeNode:
         return Uplink(hub=hub_finder(settings.hub_url), applicant=applicant, spool=self._spool, answers=answers)
 
     def _configure(self, configure: wm.Configure) -> wm.Configured:
-        fault = self.apply(configure.cameras)
-        if fault is not None:
-            return wm.Configured(configure.revision, accepted=False, field=fault.field, reason=fault.reason)
-        return wm.Configured(configure.revision, accepted=True)
+        self._spoiled_before_trial = self._frames_spoiled
+        return self._keeper.take(configure, now_s=time.monotonic())
+
+    def _tell(self, configured: wm.Configured | None) -> None:
+        if configured is not None:
+            self._uplink.tell(configured)
+
+    def _trouble(self) -> str:
+        """Why the node is not well, as far as a configuration may be to blame; empty while it is."""
+        stuck_s = self.stuck_for_s()
+        if stuck_s > STALLED_AFTER_S:
+            return f"a thread was stuck for {stuck_s:.0f} s"
+        if self._frames_spoiled - self._spoiled_before_trial >= _SPOILED_IN_TRIAL:
+            return "frames could not be worked on"
+        return str(self._failure or "")
 
     def _make_camera(self, camera: CameraSettings, rules: CameraRules) -> Camera:
         settings = self._settings
@@ -240,6 +265,7 @@ class EdgeNode:
 
     def _spoiled(self, camera_id: str, error: Exception) -> None:
         camera = self._cameras[camera_id]
+        self._frames_spoiled += 1
         camera.tally.dropped("frame_unusable")
         _log.warning("frame passed over, it cannot be worked on", camera=camera.name, reason=repr(error))
 
@@ -287,6 +313,7 @@ class EdgeNode:
                 _log.warning("work is adapted", **told)
             for camera in self._cameras.values():
                 self._watch_source(camera)
+            self._tell(self._keeper.look(trouble=self._trouble(), now_s=time.monotonic()))
 
     def _watch_source(self, camera: Camera) -> None:
         silent_s = camera.capture.stuck_for_s() if camera.capture is not None else 0.0
@@ -334,10 +361,11 @@ class EdgeNode:
     # --- what the node says of itself ------------------------------------------------------------------
 
     def _hello(self) -> wm.Hello:
-        return hello_message(self._settings, self._spool, self._embedder, self._cameras, now_s=time.time())
+        hello = hello_message(self._settings, self._spool, self._embedder, self._cameras, now_s=time.time())
+        return msgspec.structs.replace(hello, config_revision=self._keeper.revision)
 
     def _health(self) -> wm.Health:
-        return health_message(
+        health = health_message(
             self._cameras,
             self._spool.state,
             self._uplink.counters,
@@ -347,6 +375,7 @@ class EdgeNode:
             now_s=time.time(),
             uptime_s=time.monotonic() - self._started_s,
         )
+        return msgspec.structs.replace(health, started_after=self._started_after)
 
     def summary(self) -> dict[str, object]:
         """Return what the node did, as plain values."""

@@ -160,6 +160,7 @@ def test_a_still_that_cannot_be(changes: dict[str, Any], code: str) -> None:
     ("changes", "code"),
     [
         ({"cpu_percent": NAN}, "not_finite"),
+        ({"started_after": "x" * 501}, "reason_length"),
         ({"counters": {str(n): n for n in range(201)}}, "counters"),
         ({"cameras": (wm.CameraHealth("cam9", True, 1, 1, 1, 1, 1, {}, ()),)}, "unknown_camera"),
         ({"cameras": (camera_health(drops={str(n): n for n in range(201)}),)}, "counters"),

@@ -213,7 +213,10 @@ class Live(_Message, frozen=True, tag="live"):
 
 
 class Health(_Message, frozen=True, tag="health"):
-    """How the node does; `counters` are since boot and named, `spool_items` waits to be sent."""
+    """How the node does; `counters` are since boot and named, `spool_items` waits to be sent.
+
+    `started_after` says why the run before this one ended, where it ended badly.
+    """
 
     sent_at_s: float
     uptime_s: float
@@ -225,6 +228,7 @@ class Health(_Message, frozen=True, tag="health"):
     cpu_percent: float
     memory_mb: float
     temperature_c: float | None = None
+    started_after: str = ""
 
 
 class ClockProbe(_Message, frozen=True, tag="clock"):

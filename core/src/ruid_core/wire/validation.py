@@ -110,6 +110,7 @@ def check_health(health: Health, hello: Hello) -> None:
         _require(all(len(names) <= MAX_COUNTERS for names in named), "counters", "too many names")
     few = len(health.counters) <= MAX_COUNTERS and len(health.queues) <= MAX_COUNTERS
     _require(few, "counters", "too many named counters")
+    _check_reason(health.started_after)
     numbers = (health.cpu_percent, health.memory_mb, *(camera.fps for camera in health.cameras))
     _require(all(map(math.isfinite, numbers)), "not_finite", "a health figure is not a number")
 
