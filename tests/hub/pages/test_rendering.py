@@ -6,18 +6,35 @@ from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
 import pytest
-from jinja2 import Environment, FileSystemLoader, meta
+from jinja2 import meta, nodes
 
 from hub_fakes import NOON_S, WEB_DIR, health, hello, live, matched, track
+from ruid_hub.access import Caller, Reach, Role, Way
 from ruid_hub.live.picture import CARDS_SHOWN
-from ruid_hub.pages.rendering import ErrorPage, LivePage, Templates, span
-from ruid_hub.site import Site, UniqueCount
+from ruid_hub.pages import rendering
+from ruid_hub.pages.audit import AuditPage
+from ruid_hub.pages.cameras import CameraPage, CamerasPage
+from ruid_hub.pages.counts import CountsPage
+from ruid_hub.pages.entry import LoginPage, SetupPage
+from ruid_hub.pages.people import LookalikesPage, PeoplePage, ReviewPage
+from ruid_hub.pages.person import PersonPage, WhyPage
+from ruid_hub.pages.rendering import ErrorPage, LivePage, Templates
+from ruid_hub.pages.settings import SettingsPage
+from ruid_hub.pages.texts import percent, span
+from ruid_hub.site import Site, SiteView, UniqueCount
 
 HOSTILE = """</h3><script>alert(1)</script><img src=x onerror=alert(2)>" onload='x' {{ 7*7 }} </template>\r\ndata: x"""
 
 
 def make_templates(*, site_name: str = "Corner shop", time_zone: tzinfo = UTC, now_s: float = NOON_S) -> Templates:
     return Templates(WEB_DIR, site_name=site_name, time_zone=time_zone, pictures_kept_s=86_400, clock=lambda: now_s)
+
+
+ADMIN = Caller("mara", Role.ADMIN, Reach(), Way.SESSION)
+
+
+def live_page(templates: Templates, view: SiteView) -> str:
+    return templates.live_page(view, templates.frame("live", caller=ADMIN, csrf="token"))
 
 
 @pytest.fixture
@@ -67,28 +84,47 @@ class Elements(HTMLParser):
         return " ".join(self.texts[testid].split())
 
 
+PAGES = (
+    LivePage,
+    ErrorPage,
+    PeoplePage,
+    LookalikesPage,
+    ReviewPage,
+    PersonPage,
+    WhyPage,
+    CountsPage,
+    CamerasPage,
+    CameraPage,
+    SettingsPage,
+    AuditPage,
+    LoginPage,
+    SetupPage,
+)
+CONSTANTS = {"parts", "cards_shown", "label_of", "plural", "range"}
+ALONE = {"pages/live.html": {"camera", "person"}}
+"""What blocks of a page get when the stream renders them alone."""
+
+
 class TestContexts:
-    def undeclared(self, name: str) -> set[str]:
-        environment = Environment(loader=FileSystemLoader(WEB_DIR / "templates"), autoescape=True)
-        environment.filters.update(dict.fromkeys(("element_id", "span", "clock"), str))
-        names: set[str] = set()
-        for part in ("layout.html", name):
-            source = (WEB_DIR / "templates" / part).read_text()
-            names |= meta.find_undeclared_variables(environment.parse(source))
-        return names
+    @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.__name__)
+    def test_a_page_uses_exactly_what_its_context_documents(self, page: type[rendering.PageContext]):
+        environment = make_templates()._environment  # pyright: ignore[reportPrivateUsage]
+        used: set[str] = set()
+        for part in ("layout.html", page.template):
+            parsed = environment.parse((WEB_DIR / "templates" / part).read_text())
+            own = {macro.name for macro in parsed.find_all(nodes.Macro)}
+            own |= {name.name for name in parsed.find_all(nodes.Name) if name.ctx == "store"}
+            used |= meta.find_undeclared_variables(parsed) - own
+        assert used - CONSTANTS - ALONE.get(page.template, set()) == {field.name for field in fields(page)}
 
-    def test_the_live_page_uses_exactly_what_its_context_documents(self):
-        # `camera` and `person` belong to blocks that the stream renders alone; `cards_shown` is a constant.
-        used = self.undeclared("pages/live.html") - {"camera", "person", "cards_shown"}
-        assert used == {field.name for field in fields(LivePage)}
-
-    def test_the_error_page_uses_exactly_what_its_context_documents(self):
-        assert self.undeclared("pages/error.html") == {field.name for field in fields(ErrorPage)}
+    def test_every_template_has_a_context(self):
+        templates = {path.name for path in (WEB_DIR / "templates" / "pages").iterdir()}
+        assert templates == {page.template.removeprefix("pages/") for page in PAGES}
 
 
 class TestLivePage:
     def test_the_numbers_carry_stable_names(self, templates: Templates, busy: Site):
-        page = Elements(templates.live_page(busy.view(NOON_S)))
+        page = Elements(live_page(templates, busy.view(NOON_S)))
         assert page.text("people-now") == "2"
         assert page.text("unique-people") == "2"
         assert page.text("unique-interval") == "between 2 and 3"
@@ -96,7 +132,7 @@ class TestLivePage:
         assert page.text("uncounted") == "without 1 camera that is down"
 
     def test_each_camera_says_how_it_does(self, templates: Templates, busy: Site):
-        page = templates.live_page(busy.view(NOON_S))
+        page = live_page(templates, busy.view(NOON_S))
         entrance = Elements(templates.camera(busy.view(NOON_S).cameras[0]))
         assert 'data-testid="camera-node-1/cam"' in page
         assert entrance.text("camera-state") == "Up"
@@ -135,10 +171,10 @@ class TestLivePage:
         assert [tag for tag, _ in gone.attributes if tag == "img"] == []
 
     def test_it_says_how_long_pictures_are_kept(self, templates: Templates):
-        assert "Pictures here are kept for 24 hours." in templates.live_page(Site().view(NOON_S))
+        assert "Pictures here are kept for 24 hours." in live_page(templates, Site().view(NOON_S))
 
     def test_an_empty_hub_says_what_to_do(self, templates: Templates):
-        page = Elements(templates.live_page(Site().view(NOON_S)))
+        page = Elements(live_page(templates, Site().view(NOON_S)))
         assert page.text("people-now") == "0"
         assert page.text("no-cameras").startswith("No cameras yet.")
         assert page.text("no-people").startswith("Nobody has been seen yet.")
@@ -147,7 +183,7 @@ class TestLivePage:
         site = Site()
         for number in range(CARDS_SHOWN + 7):
             site.assigned(track(number), matched(f"p{number}"), at_s=NOON_S)
-        page = templates.live_page(site.view(NOON_S))
+        page = live_page(templates, site.view(NOON_S))
         assert page.count('data-testid="person"') == CARDS_SHOWN
         assert "and 7 more, seen earlier" in page
 
@@ -156,7 +192,7 @@ class TestLivePage:
         assert "Away since 21 Sep 16:12" in berlin.camera(busy.view(NOON_S).cameras[2])
 
     def test_no_style_or_script_is_inline(self, templates: Templates, busy: Site):
-        for tag, attributes in Elements(templates.live_page(busy.view(NOON_S))).attributes:
+        for tag, attributes in Elements(live_page(templates, busy.view(NOON_S))).attributes:
             assert tag != "style"
             assert tag != "script" or attributes.get("src")
             assert not {name for name in attributes if name == "style" or name.startswith("on")}
@@ -174,14 +210,14 @@ class TestHostileNames:
 
     def test_names_are_text_everywhere(self):
         templates = make_templates(site_name=HOSTILE)
-        page = Elements(templates.live_page(self.hostile_site().view(NOON_S)))
+        page = Elements(live_page(templates, self.hostile_site().view(NOON_S)))
         calm = make_templates()
         usual = Site()
         usual.node_connected(hello(), NOON_S)
         usual.live("node-1", live(1), NOON_S - 20)
         usual.health("node-1", health(capturing=False, trouble="x", drops={"x": 3}), NOON_S)
         usual.assigned(track(1), matched("ada"), at_s=NOON_S)
-        tags = [tag for tag, _ in Elements(calm.live_page(usual.view(NOON_S))).attributes]
+        tags = [tag for tag, _ in Elements(live_page(calm, usual.view(NOON_S))).attributes]
         assert [tag for tag, _ in page.attributes] == tags
         for _, attributes in page.attributes:
             assert not {name for name in attributes if name.startswith("on")}
@@ -208,3 +244,23 @@ class TestHostileNames:
 )
 def test_spans_read_like_speech(duration_s: float, text: str):
     assert span(duration_s) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0, "0 %"), (0.001, "under 1 %"), (0.966, "97 %"), (0.999, "over 99 %"), (1, "100 %")]
+)
+def test_a_share_is_whole_only_where_it_is_all(share: float, text: str):
+    assert percent(share) == text
+
+
+class TestFrame:
+    def test_everybody_is_led_only_where_they_may_go(self, templates: Templates):
+        viewer = Caller("ed", Role.VIEWER, Reach(), Way.SESSION)
+        page = Elements(templates.live_page(Site().view(NOON_S), templates.frame("live", caller=viewer)))
+        paths = {attributes.get("href") for tag, attributes in page.attributes if tag == "a"}
+        assert "/people" in paths
+        assert "/audit" not in paths
+
+    def test_every_form_that_changes_something_carries_the_token(self, templates: Templates):
+        page = live_page(templates, Site().view(NOON_S))
+        assert page.count('method="post"') == page.count('name="_csrf" value="token"') == 1
