@@ -30,7 +30,7 @@ HOSTILE = (
     "a,b\r\nc",
     '"; DROP TABLE users; --',
     "\u202egnp.exe",
-    "𝕫\u0000\u0007é",
+    "é\u0000\u0007",
 )
 """Names that somebody might give, to see what happens."""
 

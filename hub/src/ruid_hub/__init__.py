@@ -4,3 +4,5 @@
 `identities` says who it is, `store` keeps it, `site` is the live picture, and `pages`, `live`, `api` and
 `integrations` show it. `app` puts the parts together.
 """
+
+__version__ = "0.1.0"

@@ -16,13 +16,16 @@ from uuid import uuid4
 import structlog
 
 from ruid_core.identity import IdentityEngine
+from ruid_hub import __version__
 from ruid_hub.access import Access, AccessMode, Audit
 from ruid_hub.api.network import Proxies
 from ruid_hub.authority import Authority, own_names
+from ruid_hub.backup import back_up_before_update, drop_own_backups
 from ruid_hub.counting import Counting
 from ruid_hub.errors import BadSettings, HubError, PortInUse, StateUnusable
 from ruid_hub.identities import UnknownEngine, build_engine
 from ruid_hub.ingest import GroupCommit, IngestServer
+from ruid_hub.integrations.bridge import Integrations, IntegrationSettings
 from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.nodes import NodeRegister
@@ -37,13 +40,15 @@ from ruid_hub.store import Store, StoreError, open_store
 from ruid_hub.web_app import WebSettings, create_web_app
 from ruid_hub.web_server import serving
 
+_FORGET_EVERY_S = 3600.0
+
 _log = structlog.get_logger("hub")
 
 
 def run_hub(settings: HubSettings) -> None:
     """Run a hub until it is told to stop; raise the `HubError` that ended it, if one did."""
     _configure_logging(settings.log_level)
-    store = _open_store(Path(settings.state_dir))
+    store = _open_store(settings)
     try:
         asyncio.run(_run(settings, store))
     finally:
@@ -88,6 +93,7 @@ async def _run(settings: HubSettings, store: Store) -> None:
         nodes=register,
         authority_pem=authority.certificate_pem,
     )
+    integrations = _integrations(settings, parts, hub_id=authority.hub_id[:12])
     web_settings = _web_settings(settings)
     web_app = create_web_app(parts, web_settings)
     await service.start()
@@ -100,7 +106,7 @@ async def _run(settings: HubSettings, store: Store) -> None:
         ) as http_port,
         ingest.listening(bind=settings.bind, port=settings.node_port) as node_port,
         local_commands(register, Path(settings.state_dir)),
-        _background(service.run(), commits.run()) as duties,
+        _background(service.run(), commits.run(), integrations.run(), _forget_old_access(parts)) as duties,
     ):
         _log.info("hub is up", pages=f"http://localhost:{http_port}", nodes=f"wss://localhost:{node_port}")
         await _first_of(stop, duties)
@@ -117,18 +123,53 @@ def _engine(settings: HubSettings) -> IdentityEngine:
         raise BadSettings(f"RUID_ENGINE: {error}") from error
 
 
+async def _forget_old_access(parts: HubParts) -> None:
+    """End sessions and forget the audit's oldest entries, every hour."""
+    while True:
+        await asyncio.sleep(_FORGET_EVERY_S)
+        await asyncio.to_thread(parts.access.sweep)
+        await asyncio.to_thread(parts.audit.sweep)
+
+
+def _integrations(settings: HubSettings, parts: HubParts, *, hub_id: str) -> Integrations:
+    wanted = IntegrationSettings(
+        site_name=settings.site_name,
+        hub_id=hub_id,
+        version=__version__,
+        mqtt_url=settings.mqtt_url,
+        mqtt_topic=settings.mqtt_topic,
+        mqtt_discovery=settings.mqtt_discovery,
+        webhook_url=settings.webhook_url,
+        webhook_secret=settings.webhook_secret,
+        ntfy_url=settings.ntfy_url,
+        ntfy_token=settings.ntfy_token,
+        smtp_url=settings.smtp_url,
+        mail_from=settings.mail_from,
+        mail_to=tuple(settings.mail_to.split()),
+        watch_list=tuple(name.strip() for name in settings.watch_list.split(";") if name.strip()),
+        alert_dedup_s=settings.alert_dedup_s,
+    )
+    return Integrations(wanted, site=parts.site, counting=parts.counting, clock=parts.clock)
+
+
 def _open_authority(settings: HubSettings) -> Authority:
     """The hub's own certificates, good for every name that it has today."""
     names = own_names(also=settings.names.split())
     return Authority.open(Path(settings.state_dir) / "authority", names=names, now_s=time.time())
 
 
-def _open_store(folder: Path) -> Store:
+def _open_store(settings: HubSettings) -> Store:
+    folder, place = Path(settings.state_dir), settings.database
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return open_store(folder / "hub.db")
+        store = open_store(
+            place, before_migration=lambda revision: back_up_before_update(place, folder, revision).exists()
+        )
     except (OSError, StoreError) as error:
-        raise StateUnusable(f"{error}; set RUID_STATE_DIR to another folder or mend this one") from error
+        mend = "mend RUID_DATABASE_URL" if settings.database_url else "set RUID_STATE_DIR to another folder"
+        raise StateUnusable(f"{error}; {mend} or mend this one") from error
+    store.on_erasure(lambda: drop_own_backups(folder))
+    return store
 
 
 def _web_settings(settings: HubSettings) -> WebSettings:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -20,10 +21,14 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
     is an admin, which a hub does only for the machine that it runs on. `trusted_proxies` are addresses or networks,
     separated by spaces, of reverse proxies that are believed; `proxy_user_header` the header in which they say whom
     they have signed in. With `https` on `auto` the port of the pages speaks https and sends other machines there; `off`
-    is for a reverse proxy on the same machine or network that does it. `engine` names the identity engine, `web_dir`
+    is for a reverse proxy on the same machine or network that does it. `database_url` is a postgresql:// address, empty for a file in the state
+    folder. `engine` names the identity engine, `web_dir`
     the folder of templates and static files;
     `names` lists further names and addresses (separated by spaces) that the hub's certificate is good for: those of
     the machine that a container runs on. A node that can read `join_file`, which the hub writes, is let in unasked.
+    `mqtt_…`, `webhook_…`, `ntfy_…`, `smtp_url` and `mail_…` (recipients separated by spaces) tell other systems about
+    the site; `watch_list` holds names, separated by semicolons, and `alert_dedup_s` is how long one alert is not
+    repeated.
     `summary_file`, if named, gets a JSON account of the run when the hub stops.
     """
 
@@ -36,12 +41,30 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
     trusted_proxies: str = ""
     proxy_user_header: str = ""
     state_dir: str = "var/hub"
+    database_url: str = ""
     web_dir: str = str(_SOURCE_TREE_WEB)
     engine: str = "ruid"
     names: str = ""
     join_file: str = ""
+    mqtt_url: str = ""
+    mqtt_topic: str = "ruid"
+    mqtt_discovery: str = "homeassistant"
+    webhook_url: str = ""
+    webhook_secret: str = ""
+    ntfy_url: str = ""
+    ntfy_token: str = ""
+    smtp_url: str = ""
+    mail_from: str = ""
+    mail_to: str = ""
+    watch_list: str = ""
+    alert_dedup_s: float = 600.0
     summary_file: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def database(self) -> Path | str:
+        """Where the database is: an address, or a file in the state folder."""
+        return self.database_url or Path(self.state_dir) / "hub.db"
 
 
 def load_settings(environment: Mapping[str, str], **options: object) -> HubSettings:
@@ -57,6 +80,7 @@ def load_settings(environment: Mapping[str, str], **options: object) -> HubSetti
     except msgspec.ValidationError as error:
         raise BadSettings(f"a setting cannot be used: {error}") from error
     _check_access(settings)
+    _check_integrations(settings)
     for name, port in (("RUID_HTTP_PORT", settings.http_port), ("RUID_NODE_PORT", settings.node_port)):
         if not 0 <= port <= 65535:
             raise BadSettings(f"{name} is {port}: a port lies between 0 (any free one) and 65535")
@@ -74,3 +98,17 @@ def _check_access(settings: HubSettings) -> None:
             ip_network(network, strict=False)
     except ValueError as error:
         raise BadSettings(f"RUID_TRUSTED_PROXIES: {error}") from error
+
+
+def _check_integrations(settings: HubSettings) -> None:
+    schemes = {
+        "RUID_MQTT_URL": (settings.mqtt_url, {"mqtt", "mqtts"}),
+        "RUID_WEBHOOK_URL": (settings.webhook_url, {"http", "https"}),
+        "RUID_NTFY_URL": (settings.ntfy_url, {"http", "https"}),
+        "RUID_SMTP_URL": (settings.smtp_url, {"smtp", "smtps"}),
+    }
+    for name, (url, known) in schemes.items():
+        if url and urlsplit(url).scheme not in known:
+            raise BadSettings(f"{name} begins with {' or '.join(sorted(f'{scheme}://' for scheme in known))}")
+    if settings.webhook_url and len(settings.webhook_secret) < 16:
+        raise BadSettings("RUID_WEBHOOK_SECRET has at least 16 characters: receivers check the signature with it")

@@ -1,0 +1,82 @@
+"""Keeps an MQTT broker up to date, and comes back when the broker was away."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from urllib.parse import unquote, urlsplit
+
+import aiomqtt
+import structlog
+
+from ruid_hub.integrations.home_assistant import Messages, Topics, changes
+
+PUBLISH_EVERY_S = 1.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
+
+_log = structlog.get_logger("ruid_hub.integrations")
+
+
+class MqttBridge:
+    """Publishes what `wanted` says, retained, as it changes; `url` is `mqtt[s]://[user:password@]host[:port]`."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        topics: Topics,
+        wanted: Callable[[], Messages],
+        publish_every_s: float = PUBLISH_EVERY_S,
+    ) -> None:
+        self.connected = False
+        self.published = 0
+        self._place = urlsplit(url)
+        self._topics = topics
+        self._wanted = wanted
+        self._every_s = publish_every_s
+        self._told: Messages = {}
+
+    async def run(self) -> None:
+        """Connect and publish for ever."""
+        wait_s = FIRST_WAIT_S
+        while True:
+            try:
+                async with self._client() as client:
+                    wait_s, self.connected = FIRST_WAIT_S, True
+                    _log.info("MQTT broker connected", host=self._place.hostname)
+                    await self._publish_for_ever(client)
+            except (aiomqtt.MqttError, OSError) as error:
+                _log.warning("MQTT broker away", host=self._place.hostname, error=str(error), retry_s=wait_s)
+            finally:
+                self.connected = False
+            await asyncio.sleep(wait_s)
+            wait_s = min(LONGEST_WAIT_S, 2 * wait_s)
+
+    async def _publish_for_ever(self, client: aiomqtt.Client) -> None:
+        # A broker may have forgotten what it was told; topics of cameras that have gone are emptied again.
+        before, self._told = self._told, {}
+        gone = dict.fromkeys(before, "?")
+        await client.publish(self._topics.availability, "online", qos=1, retain=True)
+        try:
+            while True:
+                wanted = self._wanted()
+                for topic, payload in changes(gone | self._told, wanted).items():
+                    await client.publish(topic, payload, qos=1, retain=True)
+                    self.published += 1
+                gone, self._told = {}, wanted
+                await asyncio.sleep(self._every_s)
+        except asyncio.CancelledError:
+            await client.publish(self._topics.availability, "offline", qos=1, retain=True, timeout=1.0)
+            raise
+
+    def _client(self) -> aiomqtt.Client:
+        secure = self._place.scheme == "mqtts"
+        return aiomqtt.Client(
+            self._place.hostname or "localhost",
+            self._place.port or (8883 if secure else 1883),
+            username=unquote(self._place.username) if self._place.username else None,
+            password=unquote(self._place.password) if self._place.password else None,
+            identifier=f"ruid-{self._topics.hub_id}",
+            will=aiomqtt.Will(self._topics.availability, "offline", qos=1, retain=True),
+            tls_context=ssl.create_default_context() if secure else None,
+            timeout=10.0,
+        )
