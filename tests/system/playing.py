@@ -51,8 +51,9 @@ def shorten(clip: Path, target: Path, *, frames: int) -> Path:
 class Hub:
     """A hub program that can be stopped, killed and started again on the same state and ports."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **variables: str) -> None:
         self.folder = folder
+        self.variables = variables
         self.port, self.node_port = free_port(), free_port()
         self.client = HubClient(port=self.port)
         self.process: subprocess.Popen[bytes] | None = None
@@ -67,6 +68,7 @@ class Hub:
             "RUID_STATE_DIR": str(self.folder),
             "RUID_JOIN_FILE": str(self.folder / "join"),
             "RUID_SUMMARY_FILE": str(self.folder / "summary.json"),
+            **self.variables,
         }
         self.process = start("ruid_hub", variables, self.folder / "log.txt")
         poll(self.client.ready, within_s=30, what="the hub gets ready")
