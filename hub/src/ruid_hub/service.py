@@ -27,7 +27,7 @@ from ruid_hub.store import Store
 _TICK_S = 0.5
 _CONSOLIDATE_EVERY_S = 10.0
 _CONSOLIDATE_SHARE = 0.05
-_SWEEP_EVERY_S = 300.0
+_SWEEP_EVERY_S = 60.0
 _HEARD_EVERY_S = 5.0
 _LATENCIES = 10_000
 _SUMMARY_IDENTITIES = 10_000
@@ -244,7 +244,8 @@ class HubService:
         await self._in_worker(lambda: self._store.record_heard(heard))
 
     async def _sweep(self) -> None:
-        await self._in_worker(lambda: self._store.sweep(time.time()))
+        # In a thread of its own: commits come in between its short transactions.
+        await asyncio.to_thread(self._store.sweep, time.time())
 
     async def _in_worker(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
+from api_fakes import eventually
 from ruid_hub.integrations.alerts import Alert, AlertKind
 from ruid_hub.integrations.delivery import QUEUED, TRIES, Email, Ntfy, Outbox, Refused, Webhook
 
@@ -36,9 +37,7 @@ class FakeTarget:
 async def delivered(outbox: Outbox, *, until: int) -> None:
     """Run the outbox until so many alerts are settled."""
     running = asyncio.create_task(outbox.run())
-    async with asyncio.timeout(5):
-        while outbox.counts.delivered + outbox.counts.dropped < until:
-            await asyncio.sleep(0.005)
+    await eventually(lambda: outbox.counts.delivered + outbox.counts.dropped >= until)
     running.cancel()
 
 
@@ -112,7 +111,7 @@ async def test_ntfy_gets_topic_title_and_priority():
         return httpx.Response(200)
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-        await Ntfy(client, "https://ntfy.example.org/shop", token="tk").deliver(alert())
+        await Ntfy(client, "https://ntfy.example.org/shop").deliver(alert())
     body = json.loads(asked[0].content)
     assert (str(asked[0].url), body["topic"], body["priority"]) == ("https://ntfy.example.org", "shop", 4)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from api_fakes import HOSTILE
+from api_fakes import HOSTILE, eventually
 from hub_fakes import NOON_S, hello, live, matched, track
 from ruid_hub.integrations.home_assistant import Messages, Topics, changes, messages
 from ruid_hub.integrations.mqtt import MqttBridge
@@ -76,12 +76,6 @@ async def running(bridge: MqttBridge) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(bridge: MqttBridge, *, connected: bool) -> None:
-    async with asyncio.timeout(20):
-        while bridge.connected != connected:
-            await asyncio.sleep(0.05)
-
-
 async def retained(broker: Broker, *, at_least: int) -> dict[str, str]:
     """What a newcomer such as Home Assistant finds."""
     found: dict[str, str] = {}
@@ -103,7 +97,7 @@ async def test_devices_appear_by_themselves_with_their_states(broker: Broker, si
         f"mqtt://127.0.0.1:{broker.port}", topics=TOPICS, wanted=lambda: told(site), publish_every_s=0.05
     )
     async with running(bridge):
-        await until(bridge, connected=True)
+        await eventually(lambda: bridge.connected)
         found = await retained(broker, at_least=5)
         hub = json.loads(found[TOPICS.config("ruid_0123abcd")])
         camera = json.loads(next(found[topic] for topic in found if topic.count("_") == 2 and "config" in topic))
@@ -115,10 +109,10 @@ async def test_devices_appear_by_themselves_with_their_states(broker: Broker, si
         assert hub["availability_topic"] == TOPICS.availability
         state = json.loads(found[hub["components"]["people_now"]["state_topic"]])
         assert (state["people_now"], state["occupied"], state["unique_today"]) == (2, "ON", 7)
+        before = bridge.published
         site.live("node-1", live(), NOON_S)
-        async with asyncio.timeout(10):
-            while json.loads((await retained(broker, at_least=5))[TOPICS.site_state])["people_now"] != 0:
-                await asyncio.sleep(0.05)
+        await eventually(lambda: bridge.published >= before + 2)
+        assert json.loads((await retained(broker, at_least=5))[TOPICS.site_state])["people_now"] == 0
     assert (await retained(broker, at_least=5))[TOPICS.availability] == "offline"
 
 
@@ -127,9 +121,9 @@ async def test_everything_comes_back_after_the_broker_was_away(broker: Broker, s
         f"mqtt://127.0.0.1:{broker.port}", topics=TOPICS, wanted=lambda: told(site), publish_every_s=0.05
     )
     async with running(bridge):
-        await until(bridge, connected=True)
+        await eventually(lambda: bridge.connected)
         broker.stop()
-        await until(bridge, connected=False)
+        await eventually(lambda: not bridge.connected)
         broker.start()
         assert TOPICS.site_state in await retained(broker, at_least=5)
 

@@ -134,5 +134,5 @@ def test_a_database_that_grows_too_large_gives_up_its_oldest_pictures(tmp_path: 
     assert swept.thumbnails >= 1500
     assert store.counts().database_bytes < 9 * 2**20
     assert store.thumbnail(newest) is not None
-    assert store.counts().observations == 3000
+    assert store.counts().observations == 3600
     store.close()

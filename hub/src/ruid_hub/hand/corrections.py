@@ -187,6 +187,7 @@ class Corrections:
                 row = kept.operation(connection, operation_id)
         except StoreWriteError as error:
             raise NotWritten from error
+        self._store.forget_traces()
         if isinstance(self._engine, RuidClusterer) and self._engine.tracklets.knows(identity_id):
             self._engine.tracklets.hand.erase(identity_id)
         assert row is not None  # noqa: S101 - it was written a moment ago

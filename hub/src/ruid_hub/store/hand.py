@@ -149,7 +149,10 @@ def erase_person(connection: Connection, identity_id: str) -> tuple[ErasedRows, 
         for table in (embeddings, thumbnails)
     ]
     connection.execute(delete(former_identities).where(former_identities.c.identity_id == identity_id))
-    connection.execute(update(appearances).where(appearances.c.identity_key == key).values(identity_key=-(key or 0)))
+    # Not the key itself turned negative: a database may give a key again.
+    lowest = connection.scalar(select(func.min(appearances.c.identity_key))) or 0
+    anonymous = min(lowest, 0) - 1
+    connection.execute(update(appearances).where(appearances.c.identity_key == key).values(identity_key=anonymous))
     nobody = {"identity_key": None, "assignment_state": None, "assignment_probability": None}
     rows = connection.execute(update(observations).where(own).values(**nobody)).rowcount
     connection.execute(delete(identities).where(identities.c.identity_key == key))

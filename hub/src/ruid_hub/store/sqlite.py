@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
@@ -60,7 +61,8 @@ class SqliteDatabase:
 
     def scrub(self) -> None:
         """Deleted rows are overwritten (secure_delete); empty the log, which still has the pages as they were."""
-        self._pragma("wal_checkpoint(TRUNCATE)")
+        # Without waiting: whoever reads for long must not hold up the writer. The next time will do.
+        self._pragma("busy_timeout=0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout=5000")
 
     def close(self) -> None:
         """Write the log back and let go of the files."""
@@ -74,27 +76,28 @@ class SqliteDatabase:
         self._lock.close()
 
     def _pragma(self, pragma: str) -> None:
-        """Run a pragma outside any transaction."""
+        """Run a pragma outside any transaction, to its end: `execute` would stop at its first step."""
         connection = self.writer.raw_connection()
         try:
-            connection.cursor().execute(f"PRAGMA {pragma}").fetchall()
+            driver: Any = connection.driver_connection
+            driver.executescript(f"PRAGMA {pragma}")
         finally:
             connection.close()
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """A consistent copy of a database that may be in use, as SQLite's backup interface makes it."""
-    from_connection = sqlite3.connect(_read_only(source), uri=True, timeout=BUSY_TIMEOUT_S)
+    """A consistent copy of a database that may be in use, as SQLite's backup interface makes it.
+
+    Raises StorePathError.
+    """
     try:
-        to_connection = sqlite3.connect(target)
-        try:
-            from_connection.backup(to_connection)
-            # One file: a copy needs no log beside it.
-            to_connection.execute("PRAGMA journal_mode=DELETE")
-        finally:
-            to_connection.close()
-    finally:
-        from_connection.close()
+        with closing(sqlite3.connect(_read_only(source), uri=True, timeout=BUSY_TIMEOUT_S)) as original:
+            with closing(sqlite3.connect(target)) as copy:
+                original.backup(copy)
+                # One file: a copy needs no log beside it.
+                copy.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.Error as error:
+        raise StorePathError(source, str(error)) from error
 
 
 def _lock(path: Path) -> IO[bytes]:

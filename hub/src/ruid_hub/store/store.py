@@ -40,6 +40,7 @@ class Store:
         self._writing = Lock()
         self._duplicates = 0
         self._watchers: list[Callable[[frozenset[int]], None]] = []
+        self._forgetters: list[Callable[[], object]] = []
         with self.reading() as connection:
             self._observations = queries.row_count(connection, observations)
 
@@ -179,15 +180,23 @@ class Store:
             swept = self._remove_all(step, swept)
         while self._too_large(kept) and (crowded := self._remove_oldest(swept)) is not None:
             swept = crowded
-        if swept != SweepOutcome():
-            with self._writing:
-                self._database.scrub()
+        self.scrub()
         return swept
 
     def scrub(self) -> None:
-        """Leave nothing readable of what was deleted in the database's files: call it after erasing somebody."""
+        """Leave nothing readable of what was deleted in the database's files."""
         with self._writing:
             self._database.scrub()
+
+    def on_erasure(self, forget: Callable[[], object]) -> None:
+        """Call this too once somebody was erased, for what is kept elsewhere."""
+        self._forgetters.append(forget)
+
+    def forget_traces(self) -> None:
+        """Somebody was erased: leave nothing readable in the files, nor in what is kept beside them."""
+        self.scrub()
+        for forget in self._forgetters:
+            forget()
 
     def close(self) -> None:
         """Write the log back into the database and let go of the files."""
