@@ -162,9 +162,7 @@ def _open_store(settings: HubSettings) -> Store:
     folder, place = Path(settings.state_dir), settings.database
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        store = open_store(
-            place, before_migration=lambda revision: back_up_before_update(place, folder, revision).exists()
-        )
+        store = open_store(place, before_migration=lambda revision: back_up_before_update(place, folder, revision))
     except (OSError, StoreError) as error:
         mend = "mend RUID_DATABASE_URL" if settings.database_url else "set RUID_STATE_DIR to another folder"
         raise StateUnusable(f"{error}; {mend} or mend this one") from error

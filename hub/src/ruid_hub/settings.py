@@ -21,8 +21,8 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
     is an admin, which a hub does only for the machine that it runs on. `trusted_proxies` are addresses or networks,
     separated by spaces, of reverse proxies that are believed; `proxy_user_header` the header in which they say whom
     they have signed in. With `https` on `auto` the port of the pages speaks https and sends other machines there; `off`
-    is for a reverse proxy on the same machine or network that does it. `database_url` is a postgresql:// address, empty for a file in the state
-    folder. `engine` names the identity engine, `web_dir`
+    is for a reverse proxy on the same machine or network that does it. `database_url`
+    is a postgresql:// address, empty for a file in the state folder. `engine` names the identity engine, `web_dir`
     the folder of templates and static files;
     `names` lists further names and addresses (separated by spaces) that the hub's certificate is good for: those of
     the machine that a container runs on. A node that can read `join_file`, which the hub writes, is let in unasked.

@@ -24,7 +24,7 @@ def open_store(
     place: Path | str,
     *,
     retention: Retention | None = None,
-    before_migration: Callable[[str], None] | None = None,
+    before_migration: Callable[[str], object] | None = None,
 ) -> Store:
     """Open or create the database, a file's path or a `postgresql://` address, and bring its schema up to date.
 
@@ -49,7 +49,7 @@ def open_database(place: Path | str) -> Database:
     return SqliteDatabase(Path(place))
 
 
-def _migrate(database: Database, before_migration: Callable[[str], None] | None) -> None:
+def _migrate(database: Database, before_migration: Callable[[str], object] | None) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")

@@ -91,11 +91,13 @@ def copy_database(source: Path, target: Path) -> None:
     Raises StorePathError.
     """
     try:
-        with closing(sqlite3.connect(_read_only(source), uri=True, timeout=BUSY_TIMEOUT_S)) as original:
-            with closing(sqlite3.connect(target)) as copy:
-                original.backup(copy)
-                # One file: a copy needs no log beside it.
-                copy.execute("PRAGMA journal_mode=DELETE")
+        with (
+            closing(sqlite3.connect(_read_only(source), uri=True, timeout=BUSY_TIMEOUT_S)) as original,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            original.backup(copy)
+            # One file: a copy needs no log beside it.
+            copy.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.Error as error:
         raise StorePathError(source, str(error)) from error
 
