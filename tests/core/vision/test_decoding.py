@@ -81,6 +81,17 @@ def test_nanodet_plus_measures_from_the_corner_of_a_cell() -> None:
     _assert_found(found, [[0, 0, 32, 48]], [0.6])
 
 
+def test_picodet_has_four_strides_and_points_in_the_cells_middles() -> None:
+    # Cell 1 of row 0 at stride 16 has its point at (24, 8).
+    counts = (64, 16, 4, 1)
+    people = [np.zeros((1, count, 80), np.float32) for count in counts]
+    boxes = [np.zeros((1, count, 32), np.float32) for count in counts]
+    people[1][0, 1, 0] = 0.7
+    _put_distances(boxes[1], 1, (1, 0, 1, 2), bins=8)
+    found = decode(Family.PICODET, [*people, *boxes], _SIZE, _SETTINGS)
+    _assert_found(found, [[8, 8, 40, 40]], [0.7])
+
+
 def test_yolox_places_a_centre_and_grows_it_by_a_power() -> None:
     # Cell 3 of row 2 at stride 8 begins at (24, 16): centre (24 + 4, 16 + 2), sides e^0·8 and e^ln2·8.
     table = np.zeros((1, _CELLS, 7), np.float32)
@@ -123,6 +134,7 @@ def test_boxes_of_one_person_become_one() -> None:
     [
         (Family.NANODET, [(1, _CELLS, 2), (1, _CELLS, 44)]),
         (Family.NANODET_PLUS, [(1, 85, 34)]),
+        (Family.PICODET, [(1, count, columns) for count in (64, 16, 4, 1) for columns in (80, 32)]),
         (Family.YOLOX, [(1, _CELLS, 6)]),
         (Family.YOLOV8, [(1, 5, _CELLS)]),
         (Family.END_TO_END, [(1, 300, 6)]),

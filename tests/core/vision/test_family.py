@@ -19,6 +19,7 @@ _MAPS = [(1, cells, columns) for cells in _CELLS for columns in (80, 44)]
         (_MAPS, Family.NANODET),
         (_MAPS[::-1], Family.NANODET),
         ([(1, _ALL + 49, 80 + 32)], Family.NANODET_PLUS),
+        ([(1, cells, columns) for cells in (*_CELLS, 49) for columns in (80, 32)], Family.PICODET),
         ([(1, _ALL, 85)], Family.YOLOX),
         ([(1, _ALL, 6)], Family.YOLOX),
         ([(1, 84, _ALL)], Family.YOLOV8),

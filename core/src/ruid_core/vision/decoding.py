@@ -77,6 +77,12 @@ def _decode_nanodet_plus(outputs: Outputs, size: Size, settings: DecodeSettings)
     return _decode_distances(classes, boxes, size, settings, strides_px=FOUR_STRIDES_PX, point=0.0)
 
 
+def _decode_picodet(outputs: Outputs, size: Size, settings: DecodeSettings) -> tuple[Boxes, NDArray[np.float32]]:
+    """Read PicoDet (Yu et al. 2021) without its own suppression: four strides, the point in the cell's middle."""
+    classes, boxes = _class_and_box_tables(outputs, default_bins=8)
+    return _decode_distances(classes, boxes, size, settings, strides_px=FOUR_STRIDES_PX, point=0.5)
+
+
 def _class_and_box_tables(outputs: Outputs, *, default_bins: int) -> tuple[Floats, Floats]:
     """Return (cells, classes) and (cells, 4·bins); maps of several strides are joined, finest first."""
     if len(outputs) == 1:
@@ -147,6 +153,7 @@ def _around(centres_px: Floats, sides_px: Floats) -> Boxes:
 _DECODERS: dict[Family, Callable[[Outputs, Size, DecodeSettings], tuple[Boxes, NDArray[np.float32]]]] = {
     Family.NANODET: _decode_nanodet,
     Family.NANODET_PLUS: _decode_nanodet_plus,
+    Family.PICODET: _decode_picodet,
     Family.YOLOX: _decode_yolox,
     Family.YOLOV8: _decode_yolov8,
     Family.END_TO_END: _decode_end_to_end,

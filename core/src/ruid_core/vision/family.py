@@ -19,6 +19,7 @@ class Family(Enum):
 
     NANODET = "nanodet"
     NANODET_PLUS = "nanodet-plus"
+    PICODET = "picodet"
     YOLOX = "yolox"
     YOLOV8 = "yolov8"
     END_TO_END = "end-to-end"
@@ -27,6 +28,7 @@ class Family(Enum):
 _LAYOUTS = {
     Family.NANODET: "class and box maps at strides 8, 16, 32: 1×cells×classes and 1×cells×4·bins, joined or one each",
     Family.NANODET_PLUS: "1×cells×(classes + 4·bins) at strides 8, 16, 32, 64",
+    Family.PICODET: "class and box maps at strides 8, 16, 32, 64: 1×cells×classes and 1×cells×4·bins, one each",
     Family.YOLOX: "1×cells×(5 + classes) at strides 8, 16, 32",
     Family.YOLOV8: "1×(4 + classes)×cells at strides 8, 16, 32",
     Family.END_TO_END: "1×N×6 rows of x1, y1, x2, y2, confidence, class",
@@ -53,12 +55,21 @@ def recognise(shapes: Sequence[Shape], size: Size) -> Family:
 
 
 def _is_nanodet(shapes: Sequence[Shape], size: Size) -> bool:
-    if len(shapes) not in {2, 6} or not all(_is_table(shape) for shape in shapes):
+    cells = cells_per_stride(size, THREE_STRIDES_PX)
+    return _are_maps(shapes, cells) or _are_maps(shapes, [sum(cells)])
+
+
+def _is_picodet(shapes: Sequence[Shape], size: Size) -> bool:
+    return _are_maps(shapes, cells_per_stride(size, FOUR_STRIDES_PX))
+
+
+def _are_maps(shapes: Sequence[Shape], cells: Sequence[int]) -> bool:
+    """Whether these are a class table and a box table for each number of cells."""
+    if not all(_is_table(shape) for shape in shapes):
         return False
     boxes = sorted(shape[1] for shape in shapes if shape[2] in _box_columns())
     classes = sorted(shape[1] for shape in shapes if shape[2] not in _box_columns())
-    cells = cells_per_stride(size, THREE_STRIDES_PX)
-    return boxes == classes and boxes in (sorted(cells), [sum(cells)])
+    return boxes == classes == sorted(cells)
 
 
 def _is_nanodet_plus(shapes: Sequence[Shape], size: Size) -> bool:
@@ -82,6 +93,7 @@ def _is_end_to_end(shapes: Sequence[Shape], size: Size) -> bool:
 _TESTS = {
     Family.NANODET: _is_nanodet,
     Family.NANODET_PLUS: _is_nanodet_plus,
+    Family.PICODET: _is_picodet,
     Family.YOLOX: _is_yolox,
     Family.YOLOV8: _is_yolov8,
     Family.END_TO_END: _is_end_to_end,

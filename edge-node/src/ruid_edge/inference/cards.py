@@ -1,6 +1,7 @@
 """Model cards, and the catalogue of shipped models that they make up."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -77,6 +78,14 @@ def models_folder() -> Path:
     return Path(str(files("ruid_edge.models")))
 
 
+def added_models_folder() -> Path:
+    """Return the folder of the networks that the user added: RUID_MODELS_DIR, or ruid/models among the user's data."""
+    stated = os.environ.get("RUID_MODELS_DIR")
+    if stated:
+        return Path(stated)
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "ruid/models"
+
+
 def read_card(path: Path) -> ModelCard:
     """Return a card; raise `BadCardError` that says what is wrong with it."""
     try:
@@ -92,18 +101,22 @@ def shipped_cards(folder: Path | None = None) -> dict[str, Path]:
 
 
 def find_model(path_or_name: str) -> ModelFile:
-    """Return the model that a path or a shipped name (`accurate`, `fast`, `reid-osnet`) stands for.
+    """Return the model that a path, a shipped name (`accurate`, `fast`, `reid-osnet`) or an added one stands for.
 
-    A card beside a file counts. Raises `ModelMissingError`, `BadCardError`, or `DamagedModelError` when the file
-    is not the one that its card describes.
+    Shipped names win over added ones, and names over paths. A card beside a file counts. Raises `ModelMissingError`,
+    `BadCardError`, or `DamagedModelError` when the file is not the one that its card describes.
     """
     cards = shipped_cards()
     for prefix in _PREFIXES:
         if prefix + path_or_name in cards:
             return open_card(cards[prefix + path_or_name])
+    added = shipped_cards(added_models_folder())
+    if path_or_name in added:
+        return open_card(added[path_or_name])
     path = Path(path_or_name)
     if not path.is_file():
-        raise ModelMissingError(path_or_name, tuple(name.removeprefix("detector-") for name in cards))
+        names = (*(name.removeprefix("detector-") for name in cards), *added)
+        raise ModelMissingError(path_or_name, names)
     if path.name.endswith(CARD_SUFFIX):
         return open_card(path)
     beside = path.with_name(path.name.split(".", maxsplit=1)[0] + CARD_SUFFIX)

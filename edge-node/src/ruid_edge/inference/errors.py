@@ -27,7 +27,7 @@ class ModelMissingError(InferenceError):
 
     def __str__(self) -> str:
         known = ", ".join(self.shipped) or "none"
-        return f"there is no model {self.name!r}: give the path of an .onnx file or a shipped name ({known})"
+        return f"there is no model {self.name!r}: give the path of an .onnx file or a known name ({known})"
 
 
 class NotAModelError(InferenceError):

@@ -59,10 +59,12 @@ class Preparation:
 
 
 _NANODET = Preparation(mean=(103.53, 116.28, 123.675), scale=(1 / 57.375, 1 / 57.12, 1 / 58.395))
+_IMAGENET_RGB = Preparation(rgb=True, mean=(103.53, 116.28, 123.675), scale=(1 / 57.375, 1 / 57.12, 1 / 58.395))
 _UNIT_RGB = Preparation(padding=114, rgb=True, scale=(1 / 255, 1 / 255, 1 / 255))
 _PREPARATIONS = {
     Family.NANODET: _NANODET,
     Family.NANODET_PLUS: _NANODET,
+    Family.PICODET: _IMAGENET_RGB,
     Family.YOLOX: Preparation(padding=114, centred=False),
     Family.YOLOV8: _UNIT_RGB,
     Family.END_TO_END: _UNIT_RGB,
