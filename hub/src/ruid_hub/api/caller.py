@@ -98,4 +98,4 @@ def cookie_name(name: str, *, secure: bool) -> str:
 def cookie(name: str, value: str, *, secure: bool, max_age_s: int | None = None) -> Cookie:
     """Scripts cannot read it and other sites' requests do not carry it; an age of 0 removes it."""
     full = cookie_name(name, secure=secure)
-    return Cookie(full, value, path="/", httponly=True, samesite="lax", secure=secure, max_age=max_age_s)
+    return Cookie(full, value=value, path="/", httponly=True, samesite="lax", secure=secure, max_age=max_age_s)
