@@ -107,10 +107,10 @@ def _polygon_faults(field: str, corners_rel: Polygon) -> Iterator[Fault]:
         return
     yield from _point_faults(field, corners_rel)
     polygon = np.array(corners_rel, np.float64)
-    if area(polygon) < _LEAST_AREA:
-        yield Fault(field, "it encloses nothing")
-    elif crosses_itself(polygon):
+    if crosses_itself(polygon):
         yield Fault(field, "its edges cross or touch: nobody could say what is inside")
+    elif area(polygon) < _LEAST_AREA:
+        yield Fault(field, "it encloses nothing")
 
 
 def _line_faults(field: str, line: wm.Line) -> Iterator[Fault]:

@@ -1,10 +1,12 @@
 """A camera is kept alive, whatever it does."""
 
+import dataclasses
 import threading
 import time
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
 
 from ruid_edge.capture import CaptureLoop, Frame, FrameExchange, SourceLost
 from ruid_edge.capture.loop import CaptureEvents
@@ -19,8 +21,8 @@ class ScriptedSource:
     lossless = True
     size_px = (64, 48)
 
-    def __init__(self, *script: "float | Exception | None") -> None:
-        self._script: Iterator[float | Exception | None] = iter(script)
+    def __init__(self, *script: "float | Frame | Exception | None") -> None:
+        self._script: Iterator[float | Frame | Exception | None] = iter(script)
         self.opened = 0
         self.closed = threading.Event()
 
@@ -31,6 +33,8 @@ class ScriptedSource:
         step = next(self._script)
         if isinstance(step, Exception):
             raise step
+        if isinstance(step, Frame):
+            return step
         return None if step is None else Frame(PICTURE, step, step, self.opened)
 
     def close(self) -> None:
@@ -58,9 +62,9 @@ class Log:
         )
 
 
-def run(source: ScriptedSource) -> Log:
+def run(source: ScriptedSource, *, frame_rate_fps: float | None = None) -> Log:
     log, exchange = Log(), FrameExchange(("a",))
-    loop = CaptureLoop("a", source, exchange, log.events)
+    loop = CaptureLoop("a", source, exchange, log.events, frame_rate_fps=lambda: frame_rate_fps)
     loop.start()
     deadline_s = time.monotonic() + 10
     while not log.ended.is_set() and time.monotonic() < deadline_s:
@@ -105,3 +109,77 @@ def test_a_stopped_loop_ends_after_the_frame_in_hand() -> None:
     exchange.close()
     assert loop.join(timeout_s=5)
     assert log.ended.is_set()
+
+
+def test_garbage_is_passed_over_and_named() -> None:
+    garbage = Frame(PICTURE[:, :, 0], 2.0, 2.0, 1)
+    assert run(ScriptedSource(1.0, garbage, 3.0, None)).said == [
+        ("opened", 64, 48),
+        1.0,
+        ("refused", "not_a_picture"),
+        3.0,
+    ]
+
+
+def test_pictures_of_another_size_are_told() -> None:
+    larger = Frame(np.zeros((96, 128, 3), np.uint8), 2.0, 2.0, 1)
+    assert run(ScriptedSource(1.0, larger, None)).said == [("opened", 64, 48), 1.0, ("opened", 128, 96), 2.0]
+
+
+def test_a_wanted_rate_thins_the_frames() -> None:
+    log = run(ScriptedSource(*(number / 10 for number in range(20)), None), frame_rate_fps=5)
+    assert log.said[1:] == [number / 10 for number in range(0, 20, 2)]
+
+
+def test_a_clock_that_is_set_begins_another_scene() -> None:
+    now_s = time.time()
+    source = ScriptedSource(now_s, now_s + 500, now_s + 500.1, None)
+    source.lossless = False
+    scenes: list[int] = []
+    log, exchange = Log(), FrameExchange(("a",))
+
+    def captured(frame: Frame, replaced: bool) -> None:
+        scenes.append(frame.scene)
+
+    events = dataclasses.replace(log.events, captured=captured)
+    loop = CaptureLoop("a", source, exchange, events)
+    loop.start()
+    assert loop.join(timeout_s=5)
+    assert ("jumped", 500) in log.said
+    assert scenes == [1, 2, 2]
+
+
+class SilentSource(ScriptedSource):
+    """Gives one frame, then nothing until `released`."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0, 9.0, None)
+        self.released = threading.Event()
+        self.silent = threading.Event()
+        self._given = 0
+
+    def read(self) -> Frame | None:
+        if self._given == 1:
+            self.silent.set()
+            self.released.wait(10)
+        self._given += 1
+        return super().read()
+
+
+def test_a_source_that_hangs_can_be_told_from_one_that_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ruid_edge.capture.loop.STALLED_AFTER_S", 0.05)
+    source, log, exchange = SilentSource(), Log(), FrameExchange(("a",))
+    loop = CaptureLoop("a", source, exchange, log.events)
+    assert loop.stuck_for_s() == 0
+    loop.start()
+    assert exchange.take(timeout_s=5) is not None
+    assert source.silent.wait(5)
+    deadline_s = time.monotonic() + 5
+    while loop.stuck_for_s() < 0.06 and time.monotonic() < deadline_s:
+        log.ended.wait(0.01)
+    assert loop.stuck_for_s() >= 0.06
+    source.released.set()
+    assert exchange.take(timeout_s=5) is not None
+    assert loop.join(timeout_s=5)
+    assert loop.stuck_for_s() == 0
+    assert ("back", 9.0, "stalled") in log.said

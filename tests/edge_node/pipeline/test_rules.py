@@ -202,5 +202,5 @@ def test_under_strain_a_lighter_detector_is_loaded_once() -> None:
 
 
 def test_a_sample_is_small_whatever_the_picture() -> None:
-    assert sample(np.zeros((1080, 1920, 3), np.uint8)).shape == (108, 192)
+    assert sample(np.zeros((1080, 1920, 3), np.uint8)).shape == (120, 213)
     assert sample(np.zeros((48, 64, 3), np.uint8)).shape == (48, 64)

@@ -3,33 +3,63 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from ruid_tools.bench.edge import BenchError, EdgeBenchSettings, bench_edge
+from ruid_edge.capture import Frame
+from ruid_tools.bench.edge import EdgeBenchSettings, bench_edge
+from ruid_tools.bench.edge_memory import allocations, soak
+from ruid_tools.bench.edge_peer import BenchError, OpenVinoCrops
 from ruid_tools.footage import CLIPS_DIR
 
 CLIP = CLIPS_DIR / "east.mp4"
+FRAMES = [Frame(np.zeros((96, 128, 3), np.uint8), float(number), float(number), 1) for number in range(40)]
 
 
 def test_our_own_figures_need_no_peer() -> None:
-    report = bench_edge([CLIP, CLIP], EdgeBenchSettings(threads=1, most_frames=15))
+    report = bench_edge([CLIP, CLIP], EdgeBenchSettings(threads=1, most_frames=35, paced_s=0.5))
     figures = report["ruid"]
-    assert figures["frames"] == 30
+    assert figures["frames"] == 70
     assert figures["fps"] > 0
     assert figures["frame_ms"]["p50"] <= figures["frame_ms"]["p95"]
-    assert {"detect", "track", "embed"} <= set(figures["stage_ms"])
+    assert {"prepare", "detect", "track", "embed", "wire"} <= set(figures["stage_ms"])
     assert figures["cpu_s_per_frame"] > 0
     assert figures["embeddings_per_frame"] > 0
-    assert "peer" not in report
+    assert 0 < report["empty"]["share_of_the_busy_cpu"] < 1
+    assert report["empty"]["embeddings_per_frame"] == 0
+    assert report["allocations"]["whole_picture_copies"] == 0
+    assert report["capture_to_wire"]["frames"] >= 1
+    assert report["peak_memory_mb"] > 0
+    assert report["peers"] == []
 
 
-def test_half_a_peer_is_refused() -> None:
+@pytest.mark.parametrize(
+    "half", [EdgeBenchSettings(peer_detector=Path("a.onnx")), EdgeBenchSettings(peer_embedders=(Path("b.onnx"),))]
+)
+def test_half_a_peer_is_refused(half: EdgeBenchSettings) -> None:
     with pytest.raises(BenchError, match="both"):
-        bench_edge([CLIP], EdgeBenchSettings(peer_detector=Path("yolox.onnx")))
+        bench_edge([CLIP], half)
 
 
-def test_a_peer_without_its_tracker_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_without_its_packages_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "supervision", None)
-    settings = EdgeBenchSettings(peer_detector=Path("yolox.onnx"), peer_embedder=Path("osnet.onnx"))
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    settings = EdgeBenchSettings(
+        peer_detector=Path("yolox.onnx"), peer_embedders=(Path("osnet.onnx"),), threads=1, most_frames=35, paced_s=0
+    )
     with pytest.raises(BenchError, match="pip install supervision"):
         bench_edge([CLIP], settings)
+    with pytest.raises(BenchError, match="pip install openvino"):
+        OpenVinoCrops(Path("reid.xml"), threads=1)
+
+
+def test_a_copy_of_a_picture_is_noticed() -> None:
+    assert allocations(lambda frame: frame.picture_bgr.copy(), FRAMES)["whole_picture_copies"] == 1
+    assert allocations(lambda frame: frame.picture_bgr.max(), FRAMES)["whole_picture_copies"] == 0
+
+
+def test_memory_that_grows_is_noticed() -> None:
+    hoard: list[bytearray] = []
+    leaking = soak(lambda frame: hoard.append(bytearray(1 << 20)), lambda: FRAMES, for_s=0.2, fps=10)
+    assert leaking["growth_mb_per_hour"] > 10_000
+    assert leaking["end_mb"] > leaking["start_mb"]

@@ -31,6 +31,10 @@ _LEAST_STEP_S = 1e-3
 _EARLY = 0.9
 """A detector that may look every 0.1 s looks at frames 0.09 s apart as well: frames do not come on the dot."""
 _SENSE_EVERY_S = 0.5
+_DOUBTFUL_FOR_S = 1.0
+"""What is not confirmed by then, and does not move, is furniture."""
+_STILL_SLOWER = 8.0
+"""Nobody is embedded twice from a picture that has not changed; this often, it may have, unnoticed."""
 _SURELY_ABOVE = 0.05
 """A new track must on average be this much surer than its first detection, as in the tracker's own settings."""
 
@@ -143,7 +147,7 @@ class CameraPipeline:
         self._gate = ChangeGate()
         self._sense = SceneSense()
         self._senses: tuple[str, ...] = ()
-        self._sensed_at_s = self._looked_at_s = self._at_s = float("-inf")
+        self._sensed_at_s = self._looked_at_s = self._empty_at_s = self._at_s = float("-inf")
         self._people: tuple[LivePerson, ...] = ()
         self._scene = 0
         self._newest: Frame | None = None
@@ -229,9 +233,16 @@ class CameraPipeline:
         if self._at_s - self._sensed_at_s >= _SENSE_EVERY_S:
             self._sensed_at_s = self._at_s
             self._senses = self._sense.see(small, frame.picture_bgr, at_s=self._at_s)
-        changed = self._gate.opens_for(small, at_s=self._at_s, occupied=not self._tracker.is_empty)
+        changed = self._gate.opens_for(small, at_s=self._at_s, occupied=self._is_occupied())
         rested_s = self._at_s - self._looked_at_s
         return changed and rested_s >= _EARLY * self._effort.detect_every_s
+
+    def _is_occupied(self) -> bool:
+        """Return whether somebody is in view, or may turn out to be within a second."""
+        if self._tracker.is_empty:
+            self._empty_at_s = self._at_s
+            return False
+        return bool(self._people) or self._at_s - self._empty_at_s < _DOUBTFUL_FOR_S
 
     # --- a frame ---------------------------------------------------------------------------------------
 
@@ -309,7 +320,8 @@ class CameraPipeline:
             Candidate(track.track_id, float(quality), track.started_at_s)
             for track, quality in zip(tracks, qualities, strict=True)
         ]
-        chosen = self._schedule.choose(candidates, at_s=self._at_s, slower=self._effort.embed_slower)
+        slower = self._effort.embed_slower if self._gate.changed else _STILL_SLOWER
+        chosen = self._schedule.choose(candidates, at_s=self._at_s, slower=slower)
         if not chosen:
             return
         embeddings = self._models.embedder.embed(frame.picture_bgr, boxes[list(chosen)])

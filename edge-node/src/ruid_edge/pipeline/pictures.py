@@ -11,7 +11,7 @@ from ruid_core.geometry.lines import Point
 Picture = NDArray[np.uint8]
 
 _GREY = (112, 112, 112)
-_SAMPLE_WIDTH_PX = 192
+_SAMPLE_PX = 192 * 144
 _STILL_LONG_SIDE_PX = 1280
 _STILL_JPEG_QUALITY = 80
 
@@ -34,7 +34,8 @@ def hide(picture_bgr: Picture, masks_rel: Sequence[Sequence[Point]]) -> Picture:
 
 def sample(picture_bgr: Picture) -> Picture:
     """Return a small grey picture (every few pixels of the green channel), in microseconds."""
-    step = max(1, picture_bgr.shape[1] // _SAMPLE_WIDTH_PX)
+    height, width = picture_bgr.shape[:2]
+    step = max(1, round((height * width / _SAMPLE_PX) ** 0.5))
     return np.ascontiguousarray(picture_bgr[step // 2 :: step, step // 2 :: step, 1])
 
 

@@ -1,0 +1,40 @@
+"""What the hardware says of itself, on a Raspberry Pi and elsewhere."""
+
+from pathlib import Path
+
+import pytest
+
+from ruid_edge.health import machine
+from ruid_edge.health.machine import Machine
+
+
+def test_this_machine_tells_of_itself() -> None:
+    here = Machine()
+    assert here.memory_mb() > 1
+    assert here.cpu_percent() >= 0
+    assert isinstance(here.throttled(), bool)
+
+
+@pytest.mark.parametrize(("flags", "throttled"), [("0", False), ("50000", False), ("50005", True), ("nonsense", False)])
+def test_the_firmwares_flags_say_what_is_so_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, throttled: bool
+) -> None:
+    """The higher bits say what happened since boot, which is no reason to work less now."""
+    file = tmp_path / "get_throttled"
+    file.write_text(flags + "\n", encoding="ascii")
+    monkeypatch.setattr(machine, "_THROTTLED_FILE", file)
+    assert Machine().throttled() is throttled
+
+
+@pytest.mark.parametrize(
+    ("script", "throttled"), [("echo throttled=0x50005", True), ("echo throttled=0x0", False), ("exit 1", False)]
+)
+def test_without_the_file_the_firmwares_program_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, throttled: bool
+) -> None:
+    program = tmp_path / "vcgencmd"
+    program.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
+    program.chmod(0o755)
+    monkeypatch.setattr(machine, "_THROTTLED_FILE", tmp_path / "nowhere")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert Machine().throttled() is throttled
