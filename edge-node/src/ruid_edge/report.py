@@ -86,6 +86,8 @@ def health_message(
             "items_spooled": spool.appended,
             "spool_dropped_items": spool.dropped_items,
             "spool_dropped_thumbnails": spool.dropped_thumbnails,
+            "spool_dropped_embeddings": spool.dropped_embeddings,
+            "spool_dropped_counts": spool.dropped_counts,
             "uplink_connections": uplink.connections,
             "uplink_live_replaced": uplink.live_replaced,
             "uplink_refused": uplink.refused,

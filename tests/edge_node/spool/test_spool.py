@@ -7,13 +7,15 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.wire.builders import tracklet
-from ruid_core.wire.messages import CoverageGap, Dropped, Item, Tracklet
+from core.wire.builders import NOW_S, crossing, stay, tracklet
+from ruid_core.wire.messages import Content, CoverageGap, Crossing, Dropped, Item, Tracklet
 from ruid_core.wire.uplink import ItemKey
+from ruid_core.wire.vectors import pack_embeddings
 from ruid_edge.errors import SpoolUnusable
 from ruid_edge.spool import Spool
 
@@ -141,3 +143,95 @@ def test_the_file_is_written_through(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "spool.db")
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
+
+
+def several_embeddings(**changes: object) -> Tracklet:
+    """A tracklet with four embeddings, the third of them the best."""
+    rows = np.eye(8, dtype=np.float32)[:4]
+    return tracklet(embeddings=pack_embeddings(rows), qualities=(0.2, 0.3, 0.9, 0.1), thumbnail_jpeg=b"", **changes)
+
+
+def test_embeddings_beyond_the_best_go_before_tracklets(tmp_path: Path) -> None:
+    spool = Spool.open(tmp_path, max_bytes=8_000)
+    spool.append([several_embeddings() for _ in range(50)])
+    items = everything(spool)
+    assert len(items) == 50
+    slim = [item.content for item in items if isinstance(item.content, Tracklet) and len(item.content.qualities) == 1]
+    assert slim
+    assert {content.qualities for content in slim} == {(0.9,)}
+    assert {content.embeddings for content in slim} == {pack_embeddings(np.eye(8, dtype=np.float32)[2:3])}
+    assert spool.state.dropped_embeddings == 3 * len(slim)
+    assert spool.state.dropped_items == 0
+    spool.close()
+
+
+def test_what_counts_goes_last_and_on_record(tmp_path: Path) -> None:
+    spool = Spool.open(tmp_path, max_bytes=4_000)
+    for number in range(20):
+        spool.append([*(tracklet(track_id=number) for _ in range(9)), crossing(track_id=number)])
+    contents = [item.content for item in everything(spool)]
+    assert sum(isinstance(content, Crossing) for content in contents) == 20
+    assert spool.state.dropped_counts == 0
+    assert spool.state.dropped_items > 0
+    for number in range(400):
+        spool.append([crossing(track_id=number), stay(track_id=number)])
+    assert spool.state.dropped_counts > 0
+    assert spool.state.content_bytes <= 4_000
+    assert accounted(everything(spool)) == list(range(1, 20 * 10 + 800 + 1))
+    assert spool.state.dropped_items == sum(
+        item.content.items for item in everything(spool) if isinstance(item.content, Dropped)
+    )
+    spool.close()
+
+
+def test_a_day_without_the_hub_is_bounded_and_accounted_for(tmp_path: Path) -> None:
+    """24 hours in steps of a minute: 4 tracklets and 2 crossings each, with 600 kB of room."""
+    now_s = [NOW_S]
+    spool = Spool(sqlite3.connect(tmp_path / "day.db"), max_bytes=600_000, clock=lambda: now_s[0])
+    for minute in range(24 * 60):
+        now_s[0] = NOW_S + 60 * minute
+        times = {"started_at_s": now_s[0] - 2, "ended_at_s": now_s[0], "grabbed_at_s": now_s[0]}
+        tracklets = [tracklet(track_id=number, thumbnail_jpeg=b"x" * 2000, **times) for number in range(4)]
+        spool.append([*tracklets, crossing(at_s=now_s[0]), crossing(at_s=now_s[0], direction=-1)])
+        assert spool.state.content_bytes <= 600_000
+    contents: list[Content] = []
+    after = START
+    while batch := spool.after(after, limit=1000):
+        contents += [item.content for item in batch]
+        after = ItemKey(batch[-1].boot_epoch, batch[-1].seq)
+    assert sum(isinstance(content, Crossing) for content in contents) == 24 * 60 * 2
+    lost = sum(content.items for content in contents if isinstance(content, Dropped))
+    kept = sum(isinstance(content, Tracklet) for content in contents)
+    assert lost + kept == 24 * 60 * 4
+    assert (spool.state.dropped_items, spool.state.dropped_counts) == (lost, 0)
+    spool.close()
+
+
+def test_pictures_and_embeddings_that_waited_too_long_go_and_counts_stay(tmp_path: Path) -> None:
+    now_s = [NOW_S]
+    spool = Spool(sqlite3.connect(tmp_path / "old.db"), max_bytes=LARGE, max_age_s=3600.0, clock=lambda: now_s[0])
+    spool.append([tracklet(), crossing()])
+    now_s[0] += 7200
+    spool.append([tracklet(grabbed_at_s=now_s[0])])
+    old, crossed, new = (item.content for item in everything(spool))
+    assert isinstance(old, Tracklet)
+    assert (old.embeddings, old.qualities, old.thumbnail_jpeg) == (b"", (), b"")
+    assert crossed == crossing()
+    assert isinstance(new, Tracklet)
+    assert new.embeddings
+    spool.close()
+
+
+def test_a_device_that_takes_anothers_place_counts_on_from_there(tmp_path: Path) -> None:
+    first = Spool.open(tmp_path, max_bytes=LARGE)
+    first.append([tracklet()])
+    first.close()
+    spool = Spool.open(tmp_path, max_bytes=LARGE)
+    spool.append([tracklet()])
+    spool.take_place("other", after_boot_epoch=50)
+    assert [(item.boot_epoch, item.seq) for item in everything(spool)] == [(51, 1), (52, 1)]
+    assert spool.append([tracklet()]) == (ItemKey(52, 2),)
+    spool.close()
+    again = Spool.open(tmp_path, max_bytes=LARGE)
+    assert (again.node_id, again.boot_epoch) == ("other", 53)
+    again.close()

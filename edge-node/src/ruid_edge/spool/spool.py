@@ -3,13 +3,22 @@
 Write-ahead log with synchronous=FULL: what `append` returned survives a power cut. A file that cannot be read
 any more is put aside, not deleted, and a new one is begun.
 
-When the spool is full, room is made from the oldest end: first pictures, then items; every run of dropped items
-leaves one `Dropped` record in its place, so the hub learns exactly how many were lost and why.
+What is given up when the spool is full, the oldest first, each only when the one before is used up:
+
+1. live state, which never enters the spool;
+2. pictures;
+3. embeddings beyond the best one of each tracklet;
+4. tracklets;
+5. crossings, stays and gaps: what counts are made of.
+
+Every run of dropped items leaves one `Dropped` record in its place, so the hub learns exactly how many were lost and
+why. Pictures and embeddings that have waited for longer than `max_age_s` go as well: the hub would not keep them.
 """
 
+import itertools
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -31,30 +40,49 @@ CREATE TABLE IF NOT EXISTS items (
 """
 _REASON_FULL = "spool_full"
 _BATCH = 64
+_MAX_AGE_S = 72 * 3600.0
+_AGE_LOOK_EVERY_S = 60.0
+_START = ItemKey(-1, -1)
 
 
 @dataclass(frozen=True, slots=True)
 class SpoolState:
-    """How full the spool is, and what it gave up since boot."""
+    """How full the spool is, and what it gave up since boot.
+
+    `dropped_items` counts all that was dropped, `dropped_counts` the crossings, stays and gaps among them.
+    """
 
     items: int
     content_bytes: int
     appended: int
     dropped_items: int
     dropped_thumbnails: int
+    dropped_embeddings: int = 0
+    dropped_counts: int = 0
 
 
 class Spool:
     """One per node. Not thread-safe: one thread at a time calls it."""
 
-    def __init__(self, connection: sqlite3.Connection, *, max_bytes: int) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        max_bytes: int,
+        max_age_s: float = _MAX_AGE_S,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._connection = connection
         self._max_bytes = max_bytes
+        self._max_age_s = max_age_s
+        self._clock = clock
         self._connection.executescript(_SCHEMA)
         self.node_id, self.boot_epoch = self._next_boot()
         self._seq = 0
-        self._stripped_through = ItemKey(-1, -1)
+        self._pictures_through = self._embeddings_through = self._tracklets_through = self._aged_through = _START
+        self._aged_at_s = 0.0
         self._appended = self._dropped_items = self._dropped_thumbnails = 0
+        self._dropped_embeddings = self._dropped_counts = 0
         self._items, self._bytes = self._connection.execute(
             "SELECT count(*), coalesce(sum(length(content)), 0) FROM items"
         ).fetchone()
@@ -86,6 +114,7 @@ class Spool:
             self._items += len(rows)
             self._bytes += sum(len(row[2]) for row in rows)
             self._make_room()
+            self._shed_old()
         self._appended += len(rows)
         return tuple(ItemKey(row[0], row[1]) for row in rows)
 
@@ -98,7 +127,7 @@ class Spool:
             self._connection.execute("UPDATE items SET boot_epoch = -boot_epoch")
             self._connection.execute("UPDATE node SET node_id = ?, boot_epoch = boot_epoch + ?", (node_id, shift))
         self.node_id, self.boot_epoch = node_id, self.boot_epoch + shift
-        self._stripped_through = ItemKey(-1, -1)
+        self._pictures_through = self._embeddings_through = self._tracklets_through = self._aged_through = _START
 
     def _oldest_boot_epoch(self) -> int:
         [oldest] = self._connection.execute("SELECT min(boot_epoch) FROM items").fetchone()
@@ -127,7 +156,15 @@ class Spool:
     @property
     def state(self) -> SpoolState:
         """How full it is."""
-        return SpoolState(self._items, self._bytes, self._appended, self._dropped_items, self._dropped_thumbnails)
+        return SpoolState(
+            items=self._items,
+            content_bytes=self._bytes,
+            appended=self._appended,
+            dropped_items=self._dropped_items,
+            dropped_thumbnails=self._dropped_thumbnails,
+            dropped_embeddings=self._dropped_embeddings,
+            dropped_counts=self._dropped_counts,
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -142,33 +179,98 @@ class Spool:
         return self._connection.execute("SELECT node_id, boot_epoch FROM node").fetchone()
 
     def _make_room(self) -> None:
-        while self._bytes > self._max_bytes and self._drop_thumbnails():
-            pass
-        while self._bytes > self._max_bytes and self._drop_oldest():
-            pass
+        for step in (self._drop_pictures, self._drop_embeddings, self._drop_tracklets, self._drop_oldest):
+            while self._full and step():
+                pass
 
-    def _drop_thumbnails(self) -> bool:
+    @property
+    def _full(self) -> bool:
+        return self._bytes > self._max_bytes
+
+    def _drop_pictures(self) -> bool:
         """Strip the pictures from the next few items; return False once every item was seen."""
-        batch = self.after(self._stripped_through, limit=_BATCH)
+        batch = self.after(self._pictures_through, limit=_BATCH)
         for item in batch:
-            if self._bytes <= self._max_bytes:
+            if not self._full:
                 break
-            if isinstance(item.content, Tracklet) and item.content.thumbnail_jpeg:
-                self._replace(item, msgspec.structs.replace(item.content, thumbnail_jpeg=b""))
-                self._dropped_thumbnails += 1
-            self._stripped_through = ItemKey(item.boot_epoch, item.seq)
+            self._strip_picture(item)
+            self._pictures_through = ItemKey(item.boot_epoch, item.seq)
         return bool(batch)
+
+    def _strip_picture(self, item: Item) -> Item:
+        if not isinstance(item.content, Tracklet) or not item.content.thumbnail_jpeg:
+            return item
+        self._dropped_thumbnails += 1
+        return self._replace(item, msgspec.structs.replace(item.content, thumbnail_jpeg=b""))
+
+    def _drop_embeddings(self) -> bool:
+        """Leave the next few tracklets their best embedding alone; return False once every item was seen."""
+        batch = self.after(self._embeddings_through, limit=_BATCH)
+        for item in batch:
+            if not self._full:
+                break
+            self._keep_embeddings(item, most=1)
+            self._embeddings_through = ItemKey(item.boot_epoch, item.seq)
+        return bool(batch)
+
+    def _keep_embeddings(self, item: Item, *, most: int) -> Item:
+        tracklet = item.content
+        if not isinstance(tracklet, Tracklet) or len(tracklet.qualities) <= most:
+            return item
+        self._dropped_embeddings += len(tracklet.qualities) - most
+        row_bytes = len(tracklet.embeddings) // len(tracklet.qualities)
+        best = max(range(len(tracklet.qualities)), key=tracklet.qualities.__getitem__)
+        kept = slice(best * row_bytes, (best + 1) * row_bytes) if most else slice(0, 0)
+        qualities = (tracklet.qualities[best],) if most else ()
+        slimmer = msgspec.structs.replace(tracklet, embeddings=tracklet.embeddings[kept], qualities=qualities)
+        return self._replace(item, slimmer)
+
+    def _drop_tracklets(self) -> bool:
+        """Turn the next run of tracklets into one `Dropped` record; return False once every item was seen."""
+        batch = self.after(self._tracklets_through, limit=_BATCH)
+        run = list(itertools.takewhile(_may_go, batch))
+        run = [item for item in run if item.boot_epoch == run[0].boot_epoch]
+        if not run:  # the next one counts: it stays where it is, and splits the runs around it
+            if batch:
+                self._tracklets_through = ItemKey(batch[0].boot_epoch, batch[0].seq)
+            return bool(batch)
+        self._merge(run)
+        last = run[-1]
+        whole = len(run) == len(batch) == _BATCH
+        # A record at the end of a full batch may be joined with what follows it.
+        self._tracklets_through = ItemKey(last.boot_epoch, last.seq - 1 if whole else last.seq)
+        return True
+
+    def _shed_old(self) -> None:
+        """Take pictures and embeddings off what has waited for too long; what counts stays."""
+        now_s = self._clock()
+        if abs(now_s - self._aged_at_s) < _AGE_LOOK_EVERY_S:
+            return
+        self._aged_at_s = now_s
+        while batch := self.after(self._aged_through, limit=_BATCH):
+            for item in batch:
+                if isinstance(item.content, Tracklet):
+                    if item.content.grabbed_at_s > now_s - self._max_age_s:
+                        return
+                    self._keep_embeddings(self._strip_picture(item), most=0)
+                self._aged_through = ItemKey(item.boot_epoch, item.seq)
 
     def _drop_oldest(self) -> bool:
         """Turn the oldest items into one `Dropped` record; return False where nothing is left to drop."""
         run = self._oldest_run()
         if len(run) < 2:
             return False
+        self._merge(run)
+        return True
+
+    def _merge(self, run: Sequence[Item]) -> None:
+        """Put one `Dropped` record in the place of a run of items of one boot."""
+        lost = [item.content for item in run if not isinstance(item.content, Dropped)]
+        self._dropped_items += len(lost)
+        self._dropped_counts += sum(not isinstance(content, Tracklet) for content in lost)
         count = sum(_stands_for(item.content) for item in run)
-        self._dropped_items += sum(not isinstance(item.content, Dropped) for item in run)
         self._delete(run[:-1])
         self._replace(run[-1], Dropped(_REASON_FULL, _first_seq(run[0]), run[-1].seq, count))
-        return True
 
     def _oldest_run(self) -> list[Item]:
         """Return the oldest items of the oldest boot that has more than its own `Dropped` record."""
@@ -187,18 +289,23 @@ class Spool:
             self._items -= 1
             self._bytes -= size
 
-    def _replace(self, item: Item, content: Content) -> None:
+    def _replace(self, item: Item, content: Content) -> Item:
         packed = encode(content)
         self._bytes += len(packed) - self._size_of(item)
         self._connection.execute(
             "UPDATE items SET content = ? WHERE boot_epoch = ? AND seq = ?", (packed, item.boot_epoch, item.seq)
         )
+        return Item(item.boot_epoch, item.seq, content)
 
     def _size_of(self, item: Item) -> int:
         row = self._connection.execute(
             "SELECT length(content) FROM items WHERE boot_epoch = ? AND seq = ?", (item.boot_epoch, item.seq)
         ).fetchone()
         return int(row[0])
+
+
+def _may_go(item: Item) -> bool:
+    return isinstance(item.content, Tracklet | Dropped)
 
 
 def _stands_for(content: Content) -> int:
