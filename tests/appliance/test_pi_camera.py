@@ -35,7 +35,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> None:
 def play(scene: str) -> Any:
     """Play one of the scenes of `virtual_camera/scenes.py` in a container; return what it tells."""
     said = run("docker", "run", "--rm", "--network", "none", IMAGE, scene, timeout_s=120)
-    return json.loads(said.splitlines()[-1])
+    return json.loads(next(line for line in reversed(said.splitlines()) if line.startswith(("{", "[{", '["', '"'))))
 
 
 def test_ninety_frames_come_in_two_sizes() -> None:

@@ -25,7 +25,7 @@ from ruid_edge.settings import EdgeSettings
 from ruid_edge.settings import load_settings as load_edge_settings
 from ruid_hub.settings import HubSettings
 from ruid_hub.settings import load_settings as load_hub_settings
-from tooling import REPOSITORY
+from tooling import REPOSITORY, require_file, require_tool
 
 
 def words(text: str) -> frozenset[str]:
@@ -100,11 +100,28 @@ def test_a_service_uses_nothing_that_balena_rejects_or_drops(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_gets_no_hold_of_the_device(name: str) -> None:
-    assert not TAKES_OVER_THE_DEVICE & service(name).keys()
-    assert service(name)["cap_drop"] == ["ALL"]
+def test_a_service_cannot_change_its_image_or_gain_rights(name: str) -> None:
     assert service(name)["security_opt"] == ["no-new-privileges:true"]
     assert service(name)["read_only"] is True
+
+
+def test_the_hub_gets_no_hold_of_the_device() -> None:
+    assert not TAKES_OVER_THE_DEVICE & service("hub").keys()
+    assert service("hub")["cap_drop"] == ["ALL"]
+
+
+def test_the_node_gets_what_cameras_need_and_nothing_else() -> None:
+    """Privileged is the only way to a camera that balena leaves; no label hands over the host besides."""
+    assert TAKES_OVER_THE_DEVICE & service("edge").keys() == {"privileged"}
+    assert service("edge")["user"] == "root"
+    assert "/run/udev" in service("edge")["tmpfs"]
+
+
+def test_plain_docker_takes_the_privilege_away_again() -> None:
+    override = read_yaml("docker-compose.override.yml")["services"]["edge"]
+    assert override["privileged"] is False
+    assert override["user"] == "ruid"
+    assert override["cap_drop"] == ["ALL"]
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -139,8 +156,8 @@ def test_each_service_is_built_from_its_own_file_in_the_root(name: str) -> None:
 
 
 def test_the_node_s_variables_are_settings_that_it_accepts() -> None:
-    environment = {**image_environment("edge"), **service("edge")["environment"]}
-    settings = load_edge_settings(environment)
+    demo = read_yaml("docker-compose.override.yml")["services"]["edge"]["environment"]
+    settings = load_edge_settings({**image_environment("edge"), **service("edge")["environment"], **demo})
     assert [camera.name for camera in settings.cameras] == ["west", "east"]
     assert settings.loop
 
@@ -167,6 +184,70 @@ def test_the_hub_lets_the_node_of_its_own_machine_in() -> None:
     files = {image_environment(name)["RUID_JOIN_FILE"] for name in SERVICES}
     assert files == {"/join/secret"}
     assert all("join:/join" in service(name)["volumes"] for name in SERVICES)
+
+
+# ── balena's own rules ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def long_form(compose: dict[str, Any]) -> dict[str, Any]:
+    """The composition as compose-go prints it: what balena's parser starts from."""
+
+    def port(text: str) -> dict[str, Any]:
+        published, target = text.split(":")
+        return {"mode": "ingress", "published": published, "target": int(target), "protocol": "tcp"}
+
+    def volume(text: str) -> dict[str, Any]:
+        source, target = text.split(":")
+        return {"type": "volume", "source": source, "target": target, "volume": {}}
+
+    services = {
+        name: {
+            **service,
+            "build": {**service["build"], "context": str(REPOSITORY)},
+            "ports": [port(text) for text in service.get("ports", [])],
+            "volumes": [volume(text) for text in service["volumes"]],
+            "depends_on": {other: {"condition": "service_started", "required": True} for other in service.get("depends_on", [])},
+        }
+        for name, service in compose["services"].items()
+    }
+    return {"name": "ruid", "services": services, "volumes": {name: {} for name in compose["volumes"]}}
+
+
+def as_balena_sees(compose: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    """Put a composition through balena's own parser."""
+    node = require_tool("node")
+    folder = REPOSITORY / "tools/balena"
+    require_file(folder / "node_modules/@balena/compose-parser", hint="run `npm ci` in tools/balena")
+    return subprocess.run(
+        [node, folder / "compose-rules.cjs", REPOSITORY / "docker-compose.yml"],
+        cwd=folder,
+        input=json.dumps(long_form(compose)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_compose_file_passes_balena_s_own_rules() -> None:
+    done = as_balena_sees(read_yaml("docker-compose.yml"))
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)["services"]
+    assert seen["edge"]["privileged"] is True
+    assert seen["edge"]["tmpfs"] == ["/run/ruid", "/run/udev"]
+    assert seen["hub"]["ports"] == ["8080:8080/tcp", "8765:8765/tcp"]
+    assert seen["edge"]["depends_on"] == ["hub"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("logging", {"driver": "none"}), ("security_opt", ["label:disable"]), ("secrets", [])]
+)
+def test_balena_s_rules_are_the_ones_that_are_asked(field: str, value: object) -> None:
+    """What balena rejects is rejected here too: the check is no empty form."""
+    compose = read_yaml("docker-compose.yml")
+    compose["services"]["edge"][field] = value
+    done = as_balena_sees(compose)
+    assert done.returncode == 1
+    assert field in done.stderr
 
 
 # ── balena.yml ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -204,7 +285,7 @@ def test_the_legacy_camera_stack_is_never_turned_on() -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_images_stand_on_debian_trixie_and_need_no_buildkit(name: str) -> None:
-    outside = [line.split()[0] for line in arguments_of(name, "FROM") if line.split()[0] not in {"base"}]
+    outside = [line.split()[0] for line in arguments_of(name, "FROM") if line.split()[0] not in {"base", "tooled"}]
     assert outside == ["debian:trixie-slim"]
     assert not [line for line in arguments_of(name, "RUN") if "--mount" in line]
 
@@ -232,17 +313,45 @@ def test_whatever_is_copied_exists_and_is_let_through_by_dockerignore(name: str)
         assert any(source == path or source.startswith(f"{path}/") for path in let_through), source
 
 
-def test_every_part_of_the_node_goes_into_its_image() -> None:
-    package = REPOSITORY / "edge-node/src/ruid_edge"
-    parts = {f"edge-node/src/ruid_edge/{part.parent.name}" for part in package.glob("*/__init__.py")}
-    assert parts <= set(copied("edge"))
+def into_the_last_stage(name: str) -> list[str]:
+    """What the image itself is made of, layer by layer: sources in this tree, or `stage:path` for what was built."""
+    layers: list[str] = []
+    for word, arguments in instructions(name):
+        if word == "FROM":
+            layers = []
+        if word == "COPY":
+            stage = re.match(r"--from=(\w+) ", arguments)
+            layers.append(f"{stage.group(1)}:{arguments.split()[1]}" if stage else arguments.split()[0])
+    return layers
+
+
+@pytest.mark.parametrize(("name", "package"), [("hub", "hub/src/ruid_hub"), ("edge", "edge-node/src/ruid_edge")])
+def test_every_part_of_a_program_goes_into_its_image(name: str, package: str) -> None:
+    """Whole packages are copied, so that a new folder in one needs no line of its own."""
+    assert {package, "core/src/ruid_core"} <= set(copied(name))
 
 
 def test_what_changes_most_comes_last() -> None:
-    edge, hub = copied("edge"), copied("hub")
-    assert edge.index("requirements/edge.txt") < edge.index("edge-node/src/ruid_edge/models")
-    assert edge.index("edge-node/src/ruid_edge/models") < edge.index("core/src/ruid_core")
-    assert hub.index("requirements/hub.txt") < hub.index("web/templates") < hub.index("core/src/ruid_core")
+    assert into_the_last_stage("edge") == [
+        "wheels:/opt/ruid/venv",
+        "code:/build/models",
+        "tools/src/ruid_tools/demo/clips",
+        "code:/opt/ruid/LICENSE",
+        "code:/opt/ruid/src",
+    ]
+    assert into_the_last_stage("hub") == [
+        "wheels:/opt/ruid/venv",
+        "web:/web/static/vendor",
+        "web/static",
+        "web/templates",
+        "code:/opt/ruid/LICENSE",
+        "code:/opt/ruid/src",
+    ]
+
+
+def test_the_node_sends_nobody_an_account_of_its_use() -> None:
+    """onnxruntime does, unless it is told not to."""
+    assert image_environment("edge")["ORT_DISABLE_TELEMETRY"] == "1"
 
 
 # ── the hub's health check, run for real against a stand-in ───────────────────────────────────────────────────────

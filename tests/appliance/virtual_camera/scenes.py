@@ -14,6 +14,7 @@ from ruid_edge.capture.pi_camera import PiCamera
 from ruid_edge.capture.pi_camera_library import picamera2_library
 from ruid_edge.errors import NodeFailed
 
+ABSENT = 99
 SIZES = ((1280, 960), (1280, 720))
 
 
@@ -32,8 +33,7 @@ class VirtualLibrary:
 
         class Picamera2(library.Picamera2):
             def __init__(self, index: int) -> None:
-                if virtual.hidden:
-                    raise IndexError("no cameras")
+                index = ABSENT if virtual.hidden else index
                 self.virtual_size = SIZES[index % 2]
                 super().__init__(index, allocator=allocator(None))
                 self.allocator = allocator(self.camera)
