@@ -1,5 +1,7 @@
 """A hub with every part that the API asks, on a store of its own."""
 
+import asyncio
+from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
 
@@ -69,3 +71,12 @@ async def whole_hub(store: Store, folder: Path, *, mode: AccessMode = AccessMode
     store.commit([row(1, "ada"), row(2, "bob", at_s=NOON_S - 60)])
     settings = WebSettings(web_dir=WEB_DIR, site_name="S", time_zone=UTC, open_hosts=LOOPBACK_NAMES | TEST_HOSTS)
     return create_web_app(parts_of(store, folder, mode=mode), settings)
+
+
+async def eventually(holds: Callable[[], bool], *, within_s: float = 20.0) -> None:
+    """Wait until it holds; fail where it never does."""
+    for _ in range(round(within_s / 0.02)):
+        if holds():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"not within {within_s} s")

@@ -30,6 +30,11 @@ class Topics:
         return f"{self.base}/{self.hub_id}/availability"
 
     @property
+    def birth(self) -> str:
+        """Where Home Assistant says that it has started."""
+        return f"{self.discovery}/status"
+
+    @property
     def site_state(self) -> str:
         """JSON of the whole site."""
         return f"{self.base}/{self.hub_id}/site"

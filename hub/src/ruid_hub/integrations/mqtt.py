@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
 import aiomqtt
@@ -34,6 +35,7 @@ class MqttBridge:
         self._wanted = wanted
         self._every_s = publish_every_s
         self._told: Messages = {}
+        self._stale: Messages = {}
 
     async def run(self) -> None:
         """Connect and publish for ever."""
@@ -53,20 +55,33 @@ class MqttBridge:
 
     async def _publish_for_ever(self, client: aiomqtt.Client) -> None:
         # A broker may have forgotten what it was told; topics of cameras that have gone are emptied again.
-        before, self._told = self._told, {}
-        gone = dict.fromkeys(before, "?")
+        self._stale, self._told = dict.fromkeys(self._stale | self._told, "?"), {}
         await client.publish(self._topics.availability, "online", qos=1, retain=True)
+        await client.subscribe(self._topics.birth)
+        listening = asyncio.create_task(self._listen(client))
         try:
-            while True:
-                wanted = self._wanted()
-                for topic, payload in changes(gone | self._told, wanted).items():
-                    await client.publish(topic, payload, qos=1, retain=True)
-                    self.published += 1
-                gone, self._told = {}, wanted
-                await asyncio.sleep(self._every_s)
+            while not listening.done():
+                await self._publish_changes(client)
+                await asyncio.wait({listening}, timeout=self._every_s)
+            await listening
         except asyncio.CancelledError:
-            await client.publish(self._topics.availability, "offline", qos=1, retain=True, timeout=1.0)
+            with suppress(aiomqtt.MqttError):
+                await client.publish(self._topics.availability, "offline", qos=1, retain=True, timeout=1.0)
             raise
+        finally:
+            listening.cancel()
+
+    async def _publish_changes(self, client: aiomqtt.Client) -> None:
+        wanted = self._wanted()
+        for topic, payload in changes(self._stale | self._told, wanted).items():
+            await client.publish(topic, payload, qos=1, retain=True)
+            self.published += 1
+        self._stale, self._told = {}, wanted
+
+    async def _listen(self, client: aiomqtt.Client) -> None:
+        """Notice at once when the broker has gone; announce everything anew when Home Assistant has started."""
+        async for _ in client.messages:
+            self._stale, self._told = dict.fromkeys(self._told, "?"), {}
 
     def _client(self) -> aiomqtt.Client:
         secure = self._place.scheme == "mqtts"
