@@ -474,3 +474,71 @@ def test_what_was_said_holds_through_everything_that_the_engine_does(
             engine.hand.undo(done.pop(index))
             engine.consolidate(99_000.0)
             _check_what_was_said(engine)
+
+
+# --- when little is remembered --------------------------------------------------------------------------------
+
+
+def test_an_undoing_can_be_taken_back_at_once() -> None:
+    engine = _known()
+    engine.hand.not_this_person("1/0", "p0")
+    merge = engine.hand.merge("p0", "p1")
+    after = _state(engine)
+    engine.hand.undo(merge)
+    engine.hand.redo(merge)
+    assert _state(engine) == after
+
+
+def test_a_track_is_moved_to_somebody_of_whom_only_an_archive_is_left() -> None:
+    engine = _known(_settings(most_tracks=16), visits=1)
+    engine.hand.move("23/0", "p0")
+    assert engine.identity_of("23/0") == engine.identity_of("0/0") == "p0"
+
+
+def test_some_of_an_archive_whose_oldest_names_are_forgotten_can_be_split_off() -> None:
+    engine = _engine(_settings(most_tracks=16, most_folded=30))
+    for visit in range(5):
+        for number in range(10):
+            engine.restore(
+                _evidence("a", f"{number}/{visit}", 1000.0 * visit + 10.0 * number, PEOPLE[number]), f"p{number}"
+            )
+    assert engine.gallery is not None
+    assert "3/0" not in engine.gallery.folded
+    split = engine.hand.split("p3", ("3/1",))
+    assert engine.identity_of("3/1") == split.identity_id != engine.identity_of("3/2")
+    engine.consolidate(9000.0)
+    assert engine.identity_of("3/1") != engine.identity_of("3/2")
+
+
+def test_a_track_may_be_whom_others_were_said_not_to_be() -> None:
+    engine = _known()
+    engine.hand.different("p9", "p3")
+    engine.hand.move("3/0", "p9")
+    _check_what_was_said(engine)
+    assert engine.identity_of("3/0") == "p9"
+
+
+def test_the_named_who_are_not_thought_over_do_not_matter() -> None:
+    engine = _known(_settings(most_tracks=8), visits=1)
+    engine.hand.rename("p0", "Ada")
+    engine.hand.rename("p23", "Bob")
+    engine.consolidate(9000.0)
+    assert (engine.hand.label_of("p0"), engine.hand.label_of("p23")) == ("Ada", "Bob")
+
+
+def test_a_bond_holds_where_folded_tracks_were_in_view_before_and_after_only() -> None:
+    engine = _known(_settings(most_tracks=16))
+    engine.hand.merge("p0", engine.hand.split("p0", ("0/1",)).identity_id)
+    engine.observe(_evidence("a", "0/1", 1003.0, PEOPLE[0]))
+    assert engine.identity_of("0/0") == engine.identity_of("0/1") == engine.identity_of("0/2")
+
+
+def test_who_is_bound_is_not_ousted_by_somebody_more_alike() -> None:
+    engine = _known()
+    engine.consolidate(8000.0)
+    look_alike = 0.6 * PEOPLE[5] + 0.4 * np.random.default_rng(99).normal(size=32).astype(np.float32)
+    assert engine.observe(_evidence("a", "look-alike", 9000.0, look_alike)).identity_id == "p5"
+    engine.hand.merge("p5", engine.hand.split("p5", ("look-alike",)).identity_id)
+    decision = engine.observe(_evidence("a", "real", 9000.5, PEOPLE[5]))
+    assert decision.identity_id != "p5"
+    assert engine.identity_of("look-alike") == "p5"

@@ -89,11 +89,6 @@ class TrackletEngine:
         """What is remembered; None before the first evidence. Change it through the engine and its `hand` only."""
         return self._gallery
 
-    @property
-    def calibration(self) -> Calibration:
-        """What a similarity means at present."""
-        return self._calibration
-
     # --- what can be asked -----------------------------------------------------------------------------------
 
     def observe(self, evidence: Evidence) -> Decision:

@@ -11,7 +11,6 @@ from typing import Protocol
 
 import numpy as np
 
-from ruid_core.identity.calibration import Calibration
 from ruid_core.identity.corrections import Correction, Relabelled
 from ruid_core.identity.errors import InViewTogether, NothingToChange, UnknownIdentity, UnknownTrack
 from ruid_core.identity.gallery import Gallery
@@ -26,11 +25,6 @@ class CorrectableEngine(Protocol):
     @property
     def gallery(self) -> Gallery | None:
         """What is remembered; None before the first evidence."""
-        ...
-
-    @property
-    def calibration(self) -> Calibration:
-        """What a similarity means at present."""
         ...
 
     def settle(self, track: str) -> str:
