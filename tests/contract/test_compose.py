@@ -206,7 +206,9 @@ def long_form(compose: dict[str, Any]) -> dict[str, Any]:
             "build": {**service["build"], "context": str(REPOSITORY)},
             "ports": [port(text) for text in service.get("ports", [])],
             "volumes": [volume(text) for text in service["volumes"]],
-            "depends_on": {other: {"condition": "service_started", "required": True} for other in service.get("depends_on", [])},
+            "depends_on": {
+                other: {"condition": "service_started", "required": True} for other in service.get("depends_on", [])
+            },
         }
         for name, service in compose["services"].items()
     }
@@ -234,7 +236,7 @@ def test_the_compose_file_passes_balena_s_own_rules() -> None:
     seen = json.loads(done.stdout)["services"]
     assert seen["edge"]["privileged"] is True
     assert seen["edge"]["tmpfs"] == ["/run/ruid", "/run/udev"]
-    assert seen["hub"]["ports"] == ["8080:8080/tcp", "8765:8765/tcp"]
+    assert seen["hub"]["ports"] == ["8080:8080", "8765:8765"]
     assert seen["edge"]["depends_on"] == ["hub"]
 
 

@@ -56,6 +56,14 @@ train = App(name="train", help="Train models from your own data.")
 train.command("ruid_tools.train.command:train_reid", name="reid")
 app.command(train)
 
+appliance = App(name="appliance", help="Cards and releases for devices that balena manages.")
+appliance.command("ruid_tools.appliance.command:doctor", name="doctor", help="Say what is needed and what is missing.")
+appliance.command("ruid_tools.appliance.command:flash", name="flash", help="Write a card for a new device.")
+appliance.command("ruid_tools.appliance.command:push", name="push", help="Bring this tree to a fleet, a few first.")
+appliance.command("ruid_tools.appliance.command:preload", name="preload", help="Put a release into an image.")
+appliance.command("ruid_tools.appliance.command:push_local", name="push-local", help="Build on a device beside you.")
+app.command(appliance)
+
 
 def main() -> None:
     """Run the command of this process's arguments; what the user can mend is told in one line."""
