@@ -1,0 +1,97 @@
+"""A node as the hub and a supervisor see it: configuration between two frames, stills, crossings, its health."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fakes import FakeEmbedder
+from ruid_core.wire import messages as wm
+from ruid_core.wire.uplink import ItemKey
+from ruid_edge.errors import BadSettings
+from ruid_edge.inference import load_embedder
+from ruid_edge.node import EdgeNode
+from ruid_edge.settings import EdgeSettings
+from ruid_edge.spool import Spool
+from ruid_tools.footage import CLIPS_DIR
+
+FIRST = ItemKey(-1, -1)
+LEFT_HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+CLIP = CLIPS_DIR / "west.mp4"
+
+
+def settings(folder: Path, **others: object) -> EdgeSettings:
+    values = {"source": f"west={CLIP}", "pace": "fast", "loop": True, "threads": 1, "state_dir": str(folder)}
+    return EdgeSettings(**(values | others))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> AsyncIterator[tuple[EdgeNode, Spool]]:
+    """A node that plays a clip for as long as the test runs; there is no hub."""
+    camera_file = tmp_path / "cameras.json"
+    lines = {f"line {x}": [[x, 1.0], [x, 0.0]] for x in (0.2, 0.4, 0.6, 0.8)}
+    camera_file.write_text(json.dumps({"west": {"zones": {"all": [[0, 0], [1, 0], [1, 1], [0, 1]]}, "lines": lines}}))
+    spool = Spool.open(tmp_path / "spool", max_bytes=10_000_000)
+    chosen = settings(tmp_path, camera_file=str(camera_file), hub_url="wss://127.0.0.1:9")
+    running = EdgeNode(chosen, spool=spool, embedder=load_embedder("reid-osnet", threads=1))
+    task = asyncio.create_task(running.run())
+    yield running, spool
+    running.stop()
+    await asyncio.wait_for(task, 30)
+    spool.close()
+
+
+async def frames_worked_on(node: EdgeNode, frames: int) -> None:
+    """Wait until so many more frames went through."""
+    before = node.summary()["cameras"][0]["frames"]  # type: ignore[index]
+    async with asyncio.timeout(60):
+        while node.summary()["cameras"][0]["frames"] < before + frames:  # type: ignore[index] # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_the_hubs_masks_hold_from_one_frame_to_the_next_and_a_still_shows_them(
+    node: tuple[EdgeNode, Spool],
+) -> None:
+    running, _ = node
+    assert (await running.still("cam0")).reason
+    await frames_worked_on(running, 5)
+    assert running.apply([wm.CameraConfig("cam0", masks_rel=(LEFT_HALF,))]) is None
+    still = await running.still("cam0")
+    picture = cv2.imdecode(np.frombuffer(still.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert np.ptp(picture[:, : picture.shape[1] // 2 - 4]) <= 12
+    assert np.ptp(picture[:, picture.shape[1] // 2 + 4 :]) > 100
+    assert still.reason == ""
+
+
+async def test_a_bad_configuration_changes_nothing_and_is_named(node: tuple[EdgeNode, Spool]) -> None:
+    running, _ = node
+    good = wm.CameraConfig("cam0", name="door")
+    assert running.apply([good]) is None
+    fault = running.apply([wm.CameraConfig("cam0", name="other", masks_rel=(LEFT_HALF[:2],))])
+    assert fault is not None
+    assert fault.field == "cameras[0].masks_rel[0]"
+    assert running.summary()["cameras"][0]["name"] == "door"  # type: ignore[index]
+    assert (await running.still("cam9")).reason == "there is no camera 'cam9'"
+
+
+async def test_crossings_and_stays_are_durable(node: tuple[EdgeNode, Spool]) -> None:
+    running, spool = node
+    wanted = {wm.Crossing, wm.ZoneStay, wm.Tracklet}
+    found: set[type] = set()
+    async with asyncio.timeout(120):
+        while not wanted <= found:
+            await asyncio.sleep(0.1)
+            found = {type(item.content) for item in spool.after(FIRST, limit=500)}
+    assert running.stuck_for_s() < 10
+
+
+def test_a_camera_file_that_cannot_be_used_stops_the_node(tmp_path: Path) -> None:
+    spool = Spool.open(tmp_path / "spool", max_bytes=10_000_000)
+    with pytest.raises(BadSettings, match="RUID_CAMERA_FILE"):
+        EdgeNode(settings(tmp_path, camera_file="nowhere.json"), spool=spool, embedder=FakeEmbedder())  # type: ignore[arg-type]
+    spool.close()
