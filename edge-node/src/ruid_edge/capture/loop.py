@@ -16,6 +16,8 @@ _LONGEST_WAIT_S = 15.0
 STALLED_AFTER_S = 5.0
 """A source that has given no frame for so long has stalled."""
 STALLED = "stalled"
+_OPENING_S = 12.0
+"""What opening may take: OpenCV's own limits for connecting and for the first picture, and a little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,11 @@ class CaptureLoop:
         return not self._thread.is_alive()
 
     def stuck_for_s(self) -> float:
-        """Return for how long the source has been busy opening or getting the next frame, 0 while it rests."""
+        """Return for how long the source has been getting the next frame (or opening, beyond what that may take); 0
+        while it rests.
+        """
         since_s = self._waits_since_s
-        return 0.0 if since_s is None else time.monotonic() - since_s
+        return 0.0 if since_s is None else max(0.0, time.monotonic() - since_s)
 
     def _run(self) -> None:
         try:
@@ -108,15 +112,15 @@ class CaptureLoop:
                 self._stop.wait(wait_s)
 
     def _open(self) -> None:
-        with self._waiting():
+        with self._waiting(allowed_s=_OPENING_S):
             self._source.open()
         self._frame_at_s = None
         self._size_px = self._source.size_px
         self._events.opened(*self._size_px)
 
     @contextmanager
-    def _waiting(self) -> Generator[None]:
-        self._waits_since_s = time.monotonic()
+    def _waiting(self, *, allowed_s: float = 0.0) -> Generator[None]:
+        self._waits_since_s = time.monotonic() + allowed_s
         try:
             yield
         finally:
