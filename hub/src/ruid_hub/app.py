@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,13 +21,13 @@ from ruid_hub import __version__
 from ruid_hub.access import Access, AccessMode, Audit
 from ruid_hub.api.network import Proxies
 from ruid_hub.authority import Authority, own_names
-from ruid_hub.backup import back_up_before_update, drop_own_backups
+from ruid_hub.backup import back_up_before_update, drop_own_backups, make_backup
 from ruid_hub.counting import Counting
 from ruid_hub.errors import BadSettings, HubError, PortInUse, StateUnusable
 from ruid_hub.identities import UnknownEngine, build_engine
 from ruid_hub.ingest import GroupCommit, IngestServer
 from ruid_hub.integrations.bridge import Integrations, IntegrationSettings
-from ruid_hub.integrations.metrics import HubMetrics
+from ruid_hub.integrations.metrics import HubMetrics, UpkeepCollector
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.nodes import NodeRegister
 from ruid_hub.nodes.joining import join_secret
@@ -92,8 +93,10 @@ async def _run(settings: HubSettings, store: Store) -> None:
         counting=Counting(store=store, site=site, clock=time.time),
         nodes=register,
         authority_pem=authority.certificate_pem,
+        backup=partial(_back_up, settings),
     )
     integrations = _integrations(settings, parts, hub_id=authority.hub_id[:12])
+    metrics.registry.register(UpkeepCollector(folder=Path(settings.state_dir), integrations=integrations))
     web_settings = _web_settings(settings)
     web_app = create_web_app(parts, web_settings)
     await service.start()
@@ -150,6 +153,17 @@ def _integrations(settings: HubSettings, parts: HubParts, *, hub_id: str) -> Int
         alert_dedup_s=settings.alert_dedup_s,
     )
     return Integrations(wanted, site=parts.site, counting=parts.counting, clock=parts.clock)
+
+
+def _back_up(settings: HubSettings, with_biometrics: bool) -> Path:  # noqa: FBT001 - a port's signature
+    """In the state folder: a container's other places are memory. What an earlier download left behind goes."""
+    folder = Path(settings.state_dir)
+    for left in folder.glob(".download-*"):
+        if time.time() - left.stat().st_mtime > _FORGET_EVERY_S:
+            left.unlink(missing_ok=True)
+    target = folder / f".download-{uuid4().hex}.tar"
+    make_backup(settings.database, folder, target, with_biometrics=with_biometrics)
+    return target
 
 
 def _open_authority(settings: HubSettings) -> Authority:

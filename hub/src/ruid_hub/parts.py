@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ruid_hub.access import Access, Audit
 from ruid_hub.counting import Counting
@@ -34,3 +35,5 @@ class HubParts:
     nodes: NodeRegister | None = None
     authority_pem: bytes = b""
     """The certificate of the hub's own authority, for browsers to import."""
+    backup: Callable[[bool], Path] | None = None
+    """Makes the backup of the whole hub, with embeddings and pictures or without; whoever asks removes the file."""

@@ -37,6 +37,7 @@ from ruid_hub.api.people import CorrectionsController, PeopleController, Sightin
 from ruid_hub.api.refusals import REFUSED, status_of
 from ruid_hub.api.routes import ApiController, HealthController, authority_certificate, metrics_text, thumbnail
 from ruid_hub.api.sign_in import change_password, see_other, set_up, sign_in, sign_out
+from ruid_hub.api.upkeep import UpkeepController
 from ruid_hub.integrations.metrics import SiteCollector
 from ruid_hub.live.feed import LiveFeed
 from ruid_hub.live.routes import live_stream
@@ -60,6 +61,7 @@ API_ROUTES = (
     CamerasController,
     NodesController,
     AccountsController,
+    UpkeepController,
     event_stream,
     event_socket,
     metrics_text,

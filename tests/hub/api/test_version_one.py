@@ -169,3 +169,16 @@ class TestEvents:
         assert list(told.events(site.view(NOON_S), NOON_S)) == []
         site.forget("ada")
         assert {"kind": "gone", "at_s": NOON_S, "identity_id": "ada"} in told.events(site.view(NOON_S), NOON_S)
+
+
+class TestUpkeep:
+    async def test_the_backup_is_downloaded_and_leaves_nothing_behind(self, client: Client, tmp_path: Path):
+        answer = await client.get("/api/v1/backup", params={"biometrics": "false"})
+        assert (answer.text, answer.headers["content-length"]) == ("everything False", "16")
+        assert not (tmp_path / "download.tar").exists()
+
+    async def test_the_support_bundle_names_nobody(self, client: Client):
+        answer = await client.get("/api/v1/support")
+        assert answer.json()["store"]["observations"] == 2
+        assert "ada" not in answer.text
+        assert "Olga" not in answer.text

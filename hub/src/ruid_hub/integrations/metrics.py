@@ -1,11 +1,14 @@
 """The hub's numbers for Prometheus, in a registry of their own."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ruid_hub.integrations.bridge import Integrations
 from ruid_hub.live.feed import FeedCounts
 from ruid_hub.site import CameraState, CameraView, Site
 from ruid_hub.store import Store
@@ -30,6 +33,9 @@ class HubMetrics:
         self.duplicates = Counter("ruid_hub_items_duplicated", "Items that were there already", registry=self.registry)
         self.revisions = Counter(
             "ruid_hub_identity_revisions", "Tracks that were given to another identity", registry=self.registry
+        )
+        self.drifts = Counter(
+            "ruid_hub_camera_drifts", "Changes of what a camera shows or how often", ["kind"], registry=self.registry
         )
         self.identity_latency_s = Histogram(
             "ruid_hub_identity_latency_seconds",
@@ -105,3 +111,28 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 
 def _counter(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(name, text, value)
+
+
+class UpkeepCollector(Collector):
+    """Reads the disk and what is on its way to other systems at scrape time."""
+
+    def __init__(self, *, folder: Path, integrations: Integrations) -> None:
+        self._folder = folder
+        self._integrations = integrations
+
+    def collect(self) -> Iterator[Metric]:
+        """Called by the registry."""
+        disk = shutil.disk_usage(self._folder)
+        yield _gauge("ruid_disk_free_bytes", "Room on the disk of the state folder", disk.free)
+        yield _gauge("ruid_disk_size_bytes", "Size of the disk of the state folder", disk.total)
+        if self._integrations.mqtt is not None:
+            yield _gauge("ruid_mqtt_connected", "1 while the broker is there", float(self._integrations.mqtt.connected))
+            yield _counter("ruid_mqtt_published", "Messages to the broker", self._integrations.mqtt.published)
+        queued = GaugeMetricFamily("ruid_alerts_queued", "Alerts on their way", labels=["target"])
+        counted = CounterMetricFamily("ruid_alerts", "Alerts by what became of them", labels=["target", "outcome"])
+        for outbox in self._integrations.outboxes:
+            queued.add_metric([outbox.target.name], outbox.queued)
+            counted.add_metric([outbox.target.name, "delivered"], outbox.counts.delivered)
+            counted.add_metric([outbox.target.name, "retried"], outbox.counts.retried)
+            counted.add_metric([outbox.target.name, "dropped"], outbox.counts.dropped)
+        yield from (queued, counted)
