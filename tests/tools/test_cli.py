@@ -43,6 +43,7 @@ COMMANDS = [
     "appliance preload",
     "appliance push-local",
     "fleet simulate",
+    "fuzz link",
     "models verify",
     "models build detector",
     "models build reid",

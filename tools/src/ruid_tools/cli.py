@@ -42,6 +42,10 @@ fleet = App(name="fleet", help="Many cameras and people, without any.")
 fleet.command("ruid_tools.fleet.command:simulate", name="simulate")
 app.command(fleet)
 
+fuzz = App(name="fuzz", help="Feed damaged bytes to a part of RuID.")
+fuzz.command("ruid_tools.bench.link_fuzz:link", name="link")
+app.command(fuzz)
+
 models = App(name="models", help="Build and verify the shipped models, and add your own.")
 models.command("ruid_tools.models.add_command:add", name="add", help="Add a network of your own.")
 models.command("ruid_tools.models.add_command:list_models", name="list", help="List the networks that there are.")
