@@ -13,10 +13,11 @@ import pytest
 
 from core.wire.builders import DIM, health, hello, live, tracklet
 from fakes import FirstPrototypeEngine
-from ruid_core.identity import Revision
+from ruid_core.identity import Evidence, Revision
 from ruid_core.wire.uplink import ItemKey
 from ruid_core.wire.vectors import pack_embeddings
 from ruid_hub import service as service_module
+from ruid_hub.identities import DriftAlarm, DriftKind, DriftWatch
 from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.recognition import ReceivedItem, Recogniser
@@ -154,6 +155,22 @@ async def test_every_loss_is_counted_by_its_name_and_once(running: Running) -> N
     assert 'ruid_hub_refused_total{code="WrongModel"} 1.0' in text
     assert 'ruid_hub_refused_total{code="refused_embedding_norm"} 1.0' in text
     assert "ruid_hub_items_missing_total 4.0" in text
+
+
+async def test_a_camera_that_has_changed_is_told_counted_and_kept(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def notice(_: DriftWatch, evidence: Evidence) -> tuple[DriftAlarm, ...]:
+        return (DriftAlarm(evidence.camera, DriftKind.APPEARANCE, evidence.at_s, 0.8, 0.3),)
+
+    monkeypatch.setattr(DriftWatch, "notice", notice)
+    monkeypatch.setattr(service_module, "_DRIFTS", 1)
+    await running.service.commit([item(1)])
+    assert [drift.now for drift in running.service.drifts.values()] == [0.3]
+    assert 'ruid_hub_camera_drifts_total{kind="appearance"} 1.0' in running.metrics.exposition().decode()
+    other = ReceivedItem("node2", ItemKey(3, 1), item(1).content, DIM, time.time(), 0.0)
+    await running.service.commit([other])
+    assert [camera for camera, _ in running.service.drifts] == ["node2/cam0"]
 
 
 async def test_the_account_adds_up(running: Running) -> None:

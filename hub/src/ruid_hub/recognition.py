@@ -27,6 +27,7 @@ from ruid_core.wire.uplink import ItemKey
 from ruid_core.wire.vectors import unpack_embeddings
 from ruid_hub import observations
 from ruid_hub.hand import Corrections
+from ruid_hub.identities import DriftAlarm, DriftWatch
 from ruid_hub.observations import Assignment, Observation, TrackKey
 from ruid_hub.store import Store, StoreWriteError
 from ruid_hub.store.rows import Committed, CrossingRow, DroppedRow, GapRow, ObservationRow, StayRow
@@ -65,6 +66,7 @@ class Recognition:
     gaps: tuple[observations.CoverageGap, ...]
     revisions: tuple[tuple[TrackKey, str], ...]
     estimate: UniqueEstimate | None
+    drifts: tuple[DriftAlarm, ...] = ()
 
 
 class Recogniser:
@@ -81,6 +83,8 @@ class Recogniser:
         self.duplicates = 0
         self.commit_failures = 0
         self._failing = False
+        self._drift = DriftWatch()
+        self._drifts: list[DriftAlarm] = []
 
     def restore(self) -> int:
         """Rebuild the engine from the store; return how many observations it learned from."""
@@ -121,7 +125,8 @@ class Recogniser:
             if isinstance(row, ObservationRow)
         )
         gaps = tuple(row.gap for row in rows if isinstance(row, GapRow))
-        return Recognition(recognised, gaps, _moves(revisions), self._engine.estimate() if rows else None)
+        drifts, self._drifts = tuple(self._drifts), []
+        return Recognition(recognised, gaps, _moves(revisions), self._engine.estimate() if rows else None, drifts)
 
     def consolidate(self, *, at_s: float) -> Recognition:
         """Let the engine think again about what it has decided, and commit what changed."""
@@ -196,12 +201,15 @@ class Recogniser:
         """Ask the engine; None where the observation brings nothing to decide by, or it refuses it."""
         if not len(observation.embeddings):
             return None
+        evidence = _evidence(observation)
         try:
-            return self._engine.observe(_evidence(observation))
+            decision = self._engine.observe(evidence)
         except EvidenceRefused as error:
             self.refusals[type(error).__name__] += 1
             _log.warning("evidence refused", track=str(observation.track), reason=str(error) or type(error).__name__)
             return None
+        self._drifts.extend(self._drift.notice(evidence))
+        return decision
 
     def _present_answer(self, observation: Observation) -> Assignment | None:
         try:

@@ -17,6 +17,7 @@ import structlog
 from ruid_core.identity import UniqueEstimate
 from ruid_core.wire.messages import Configured, Health, Hello, Live, Still
 from ruid_hub.hand import Corrected, OperatorHand
+from ruid_hub.identities import DriftAlarm, DriftKind
 from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.observations import CoverageGap
@@ -30,6 +31,7 @@ _CONSOLIDATE_SHARE = 0.05
 _SWEEP_EVERY_S = 60.0
 _HEARD_EVERY_S = 5.0
 _LATENCIES = 10_000
+_DRIFTS = 2000
 _SUMMARY_IDENTITIES = 10_000
 
 _log = structlog.get_logger("hub")
@@ -51,6 +53,8 @@ class HubService:
         self._told_refusals: Counter[str] = Counter()
         self._estimate = UniqueEstimate(0.0, 0.0, 0.0)
         self._nothing_new = True
+        self.drifts: dict[tuple[str, DriftKind], DriftAlarm] = {}
+        """The last change of each camera's appearance and rate of looks since the hub's start."""
         self._consolidate_not_before_s = 0.0
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recognition")
         self.hand = OperatorHand(
@@ -132,10 +136,26 @@ class HubService:
             self._site.revised(track, identity_id)
         for gap in recognition.gaps:
             self._site.gap(gap)
+        for drift in recognition.drifts:
+            self._note_drift(drift)
         if recognition.estimate is not None:
             self._estimate = recognition.estimate
             self._site.counted(_unique_count(recognition.estimate))
         self._notifier.changed()
+
+    def _note_drift(self, drift: DriftAlarm) -> None:
+        """A camera does not see the world as it did: said once, counted, and kept for whoever looks at the camera."""
+        self._metrics.drifts.labels(drift.kind.value).inc()
+        self.drifts[drift.camera, drift.kind] = drift
+        while len(self.drifts) > _DRIFTS:
+            del self.drifts[next(iter(self.drifts))]
+        _log.warning(
+            "camera has changed",
+            camera=drift.camera,
+            what=drift.kind.value,
+            before=round(drift.before, 3),
+            now=round(drift.now, 3),
+        )
 
     def _show(self, recognised: Recognised, at_s: float) -> None:
         observation, assignment = recognised.observation, recognised.assignment
