@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ruid_core.vision import crop_quality, sharpness
+from ruid_core.vision import crop_quality
 
 _PICTURE = {"width_px": 1000, "height_px": 1000}
 
@@ -25,7 +25,7 @@ def test_a_taller_person_is_trusted_no_less(height: float, factor: float) -> Non
 
 
 def test_half_the_full_height_gives_half_the_score() -> None:
-    np.testing.assert_allclose(_score((400, 300, 430, 364)), [0.5])
+    np.testing.assert_allclose(_score((400, 300, 415, 332)), [0.5])
 
 
 @given(st.floats(0, 90))
@@ -69,12 +69,3 @@ def test_a_score_is_always_a_fraction(rows: list[tuple[int, ...]]) -> None:
     scores = crop_quality(corners, **_PICTURE)
     assert scores.dtype == np.float32
     assert ((scores >= 0) & (scores <= 1)).all()
-
-
-def test_blur_lowers_sharpness_and_a_flat_crop_has_none() -> None:
-    stripes = np.tile(np.array([0, 0, 255, 255], np.uint8), (32, 8))
-    ramp = np.tile(np.linspace(0, 255, 32).astype(np.uint8), (32, 1))
-    flat = np.full((32, 32), 90, np.uint8)
-    assert 0.9 < sharpness(stripes) < 1
-    assert sharpness(ramp) < 0.1
-    assert sharpness(flat) == 0

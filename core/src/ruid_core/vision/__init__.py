@@ -12,7 +12,7 @@ from ruid_core.vision.family import Family, recognise
 from ruid_core.vision.grid import Size
 from ruid_core.vision.letterbox import Letterbox, fit, input_size_for
 from ruid_core.vision.nms import suppress
-from ruid_core.vision.quality import crop_quality, sharpness
+from ruid_core.vision.quality import crop_quality
 
 __all__ = [
     "DecodeSettings",
@@ -27,6 +27,5 @@ __all__ = [
     "fit",
     "input_size_for",
     "recognise",
-    "sharpness",
     "suppress",
 ]
