@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from litestar import Controller, delete, get, patch, post, put
 from litestar.exceptions import PermissionDeniedException, ValidationException
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 
 from ruid_hub.access import Access, Audit, AuditEntry, Caller, Permit, Reach, Role, Session, Token, User, Way
@@ -154,7 +154,7 @@ class AccountsController(Controller):
 
     @post("/users", guards=ADMIN)
     async def add_user(
-        self, data: NewUser, access: Given[Access], caller: Given[Caller], audit: Given[Audit]
+        self, data: JSONBody[NewUser], access: Given[Access], caller: Given[Caller], audit: Given[Audit]
     ) -> UserShown:
         """A new user."""
         everywhere(caller)
@@ -167,7 +167,12 @@ class AccountsController(Controller):
 
     @patch("/users/{user_key:int}", guards=ADMIN)
     async def change_user(
-        self, user_key: Key, data: UserChange, access: Given[Access], caller: Given[Caller], audit: Given[Audit]
+        self,
+        user_key: Key,
+        data: JSONBody[UserChange],
+        access: Given[Access],
+        caller: Given[Caller],
+        audit: Given[Audit],
     ) -> UserShown:
         """Another role or reach, at once."""
         role, reach = _role(data.role), _reach(data.reach)
@@ -177,7 +182,12 @@ class AccountsController(Controller):
 
     @put("/users/{user_key:int}/password", guards=ADMIN, status_code=204)
     async def set_password(
-        self, user_key: Key, data: NewPassword, access: Given[Access], caller: Given[Caller], audit: Given[Audit]
+        self,
+        user_key: Key,
+        data: JSONBody[NewPassword],
+        access: Given[Access],
+        caller: Given[Caller],
+        audit: Given[Audit],
     ) -> None:
         """A new password; every session of the user ends."""
         await asyncio.to_thread(access.accounts.set_password, user_key, data.password)
@@ -214,7 +224,7 @@ class AccountsController(Controller):
     @post("/tokens", guards=ADMIN)
     async def issue_token(
         self,
-        data: NewToken,
+        data: JSONBody[NewToken],
         access: Given[Access],
         caller: Given[Caller],
         audit: Given[Audit],

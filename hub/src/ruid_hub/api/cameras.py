@@ -8,7 +8,7 @@ from typing import Annotated
 from litestar import Controller, Response, get, patch, post, put
 from litestar.exceptions import NotFoundException
 from litestar.openapi import ResponseSpec
-from litestar.params import PathParameter
+from litestar.params import JSONBody, PathParameter
 
 from ruid_core.wire.messages import CameraConfig, Line, Zone
 from ruid_hub.access import Audit, Caller, Permit, Role
@@ -167,7 +167,7 @@ class CamerasController(Controller):
         self,
         node_id: NodeId,
         camera_id: CameraId,
-        data: CameraSettings,
+        data: JSONBody[CameraSettings],
         nodes: Given[NodeRegister],
         caller: Given[Caller],
         audit: Given[Audit],
@@ -236,7 +236,7 @@ class NodesController(Controller):
     async def rename(
         self,
         node_id: NodeId,
-        data: NodeName,
+        data: JSONBody[NodeName],
         nodes: Given[NodeRegister],
         caller: Given[Caller],
         audit: Given[Audit],

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from litestar import Controller, delete, get, post, put
 from litestar.exceptions import NotFoundException
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 
 from ruid_hub.access import Audit, Caller, Permit, Role
@@ -181,7 +181,7 @@ class CountsController(Controller):
     @post("/occupancy", guards=WRITING, status_code=200)
     async def adjust(
         self,
-        data: Adjustment,
+        data: JSONBody[Adjustment],
         counting: Given[Counting],
         site: Given[Site],
         caller: Given[Caller],
@@ -201,7 +201,7 @@ class CountsController(Controller):
 
     @put("/settings", guards=WRITING)
     async def set_settings(
-        self, data: CountingSettings, counting: Given[Counting], caller: Given[Caller], audit: Given[Audit]
+        self, data: JSONBody[CountingSettings], counting: Given[Counting], caller: Given[Caller], audit: Given[Audit]
     ) -> CountingSettings:
         """Change them."""
         everywhere(caller)
@@ -226,7 +226,7 @@ class SitesController(Controller):
     async def save(
         self,
         site_id: Annotated[str, PathParameter(max_length=100)],
-        data: SiteChange,
+        data: JSONBody[SiteChange],
         counting: Given[Counting],
         caller: Given[Caller],
         audit: Given[Audit],

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from litestar import Controller, delete, get, post, put
 from litestar.exceptions import NotFoundException
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 
 from ruid_hub.access import Audit, Caller, Permit, Role
@@ -172,7 +172,7 @@ class PeopleController(Controller):
     async def rename(
         self,
         identity_id: PersonId,
-        data: NewName,
+        data: JSONBody[NewName],
         hand: Given[OperatorHand],
         caller: Given[Caller],
         audit: Given[Audit],
@@ -186,7 +186,7 @@ class PeopleController(Controller):
     async def merge(
         self,
         identity_id: PersonId,
-        data: OtherPerson,
+        data: JSONBody[OtherPerson],
         store: Given[Store],
         hand: Given[OperatorHand],
         caller: Given[Caller],
@@ -200,7 +200,7 @@ class PeopleController(Controller):
     async def split(
         self,
         identity_id: PersonId,
-        data: Sightings,
+        data: JSONBody[Sightings],
         store: Given[Store],
         hand: Given[OperatorHand],
         caller: Given[Caller],
@@ -282,7 +282,7 @@ class SightingsController(Controller):
     async def move(
         self,
         observation_id: SightingId,
-        data: OtherPerson,
+        data: JSONBody[OtherPerson],
         store: Given[Store],
         hand: Given[OperatorHand],
         caller: Given[Caller],
@@ -298,7 +298,7 @@ class SightingsController(Controller):
     async def not_this_person(
         self,
         observation_id: SightingId,
-        data: OtherPerson,
+        data: JSONBody[OtherPerson],
         store: Given[Store],
         hand: Given[OperatorHand],
         caller: Given[Caller],
@@ -352,7 +352,7 @@ class CorrectionsController(Controller):
 
     @post("/suggestions", guards=CORRECTING, status_code=200)
     async def decide(
-        self, data: Answer, hand: Given[OperatorHand], caller: Given[Caller], audit: Given[Audit]
+        self, data: JSONBody[Answer], hand: Given[OperatorHand], caller: Given[Caller], audit: Given[Audit]
     ) -> Operation:
         """Say whether a pair is one person; it is not asked again."""
         everywhere(caller)
