@@ -165,6 +165,20 @@ def test_an_update_of_the_code_moves_one_small_layer(service: str, package: str)
     assert float(size.group(1)) * {"kB": 1e3, "MB": 1e6}[size.group(2)] < 5e6
 
 
+@pytest.mark.usefixtures("images")
+def test_a_node_started_as_root_keeps_no_right() -> None:
+    """As balena starts it, but for `privileged`: the start script's own doing."""
+    options = ("--user", "root", "--read-only", "--tmpfs", "/run/udev", "--network", "none")
+    said = run("docker", "run", "--rm", *options, IMAGES["edge"], "python", "-c", RIGHTS)
+    assert json.loads(said) == {
+        "uid": 999,
+        "effective": 0,
+        "bounding": 0,
+        "no_new_privileges": "1",
+        "writable": False,
+    }
+
+
 # ── the demo ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

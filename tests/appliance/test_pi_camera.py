@@ -38,6 +38,30 @@ def play(scene: str) -> Any:
     return json.loads(next(line for line in reversed(said.splitlines()) if line.startswith(("{", "[{", '["', '"'))))
 
 
+UDEV = """
+import ctypes, os, sys
+from pathlib import Path
+sys.path.insert(0, "/opt/ruid/src/ruid_edge")
+import start
+libudev = ctypes.CDLL("libudev.so.1")
+libudev.udev_new.restype = libudev.udev_device_new_from_devnum.restype = ctypes.c_void_p
+libudev.udev_device_new_from_devnum.argtypes = [ctypes.c_void_p, ctypes.c_char, ctypes.c_ulong]
+libudev.udev_device_get_is_initialized.argtypes = [ctypes.c_void_p]
+def initialised():
+    device = libudev.udev_device_new_from_devnum(libudev.udev_new(), b"c", os.makedev(1, 3))
+    return libudev.udev_device_get_is_initialized(device)
+before = initialised()
+start.note_in_udev(start.DeviceNode("null", 1, 3), Path("/run/udev"))
+print(before, initialised())
+"""
+
+
+def test_libudev_takes_a_device_that_the_start_script_noted_for_initialised() -> None:
+    """The library through which libcamera finds cameras, asked about a device that every machine has."""
+    options = ("--user", "root", "--tmpfs", "/run/udev", "--env", "LD_PRELOAD=", "--entrypoint", "python3")
+    assert run("docker", "run", "--rm", *options, IMAGE, "-c", UDEV).split() == ["0", "1"]
+
+
 def test_ninety_frames_come_in_two_sizes() -> None:
     """The image processor's stand-in gives both streams; neither is scaled by us, both are converted."""
     told = play("frames")
