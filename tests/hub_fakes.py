@@ -213,11 +213,11 @@ class PagesOnly:
         self._notifier = ChangeNotifier()
         app = web_app(site=self.site, store=self._store, notifier=self._notifier, site_name=self._site_name)
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=2)
-        self._server = _Announcing(config, self._started)
+        self._server = Announcing(config, self._started)
         await self._server.serve(sockets=[self._listener])
 
 
-class _Announcing(uvicorn.Server):
+class Announcing(uvicorn.Server):
     """Says when it listens, and leaves signals to the tests."""
 
     def __init__(self, config: uvicorn.Config, listening: threading.Event) -> None:

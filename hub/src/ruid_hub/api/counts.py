@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from litestar import Controller, delete, get, post, put
 from litestar.exceptions import NotFoundException
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.params import FromQuery, JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 
 from ruid_hub.access import Audit, Caller, Permit, Role
@@ -120,12 +120,16 @@ class CountsController(Controller):
         return counting.people_now(place_for(caller, site, site_id=site_id, camera=camera, zone_id=zone_id))
 
     @get("/unique", guards=READING)
-    async def unique(self, counting: Given[Counting], asked: Given[Asked], bucket: Bucket = Bucket.HOUR) -> Series:
+    async def unique(
+        self, counting: Given[Counting], asked: Given[Asked], bucket: FromQuery[Bucket] = Bucket.HOUR
+    ) -> Series:
         """How many different people were seen."""
         return await asyncio.to_thread(counting.unique_visitors, asked.period, bucket, asked.place, asked.options)
 
     @get("/visits", guards=READING)
-    async def visits(self, counting: Given[Counting], asked: Given[Asked], bucket: Bucket = Bucket.HOUR) -> Series:
+    async def visits(
+        self, counting: Given[Counting], asked: Given[Asked], bucket: FromQuery[Bucket] = Bucket.HOUR
+    ) -> Series:
         """How many visits began."""
         return await asyncio.to_thread(counting.visits, asked.period, bucket, asked.place, asked.options)
 
@@ -136,7 +140,7 @@ class CountsController(Controller):
 
     @get("/crossings", guards=READING)
     async def crossings(
-        self, counting: Given[Counting], asked: Given[Asked], bucket: Bucket = Bucket.HOUR
+        self, counting: Given[Counting], asked: Given[Asked], bucket: FromQuery[Bucket] = Bucket.HOUR
     ) -> tuple[LineFlow, ...]:
         """Who went in and out over each line."""
         return await asyncio.to_thread(counting.crossings, asked.period, bucket, asked.place, asked.options)
@@ -158,7 +162,7 @@ class CountsController(Controller):
         asked: Given[Asked],
         earlier_from_s: Annotated[float, QueryParameter(ge=0, le=1e11)],
         earlier_to_s: Annotated[float, QueryParameter(ge=0, le=1e11)],
-        bucket: Bucket = Bucket.DAY,
+        bucket: FromQuery[Bucket] = Bucket.DAY,
     ) -> Comparison:
         """Unique visitors of two periods."""
         earlier = Period(earlier_from_s, earlier_to_s)
@@ -303,7 +307,7 @@ class RowsController(Controller):
         self,
         counting: Given[Counting],
         asked: Given[Asked],
-        bucket: Bucket = Bucket.HOUR,
+        bucket: FromQuery[Bucket] = Bucket.HOUR,
         form: FormatAsked = Format.JSON,
     ) -> Stream:
         """Unique visitors and visits, a row for each bucket."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from litestar import Controller, delete, get, post, put
 from litestar.exceptions import NotFoundException
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.params import FromQuery, JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 
 from ruid_hub.access import Audit, Caller, Permit, Role
@@ -100,7 +100,7 @@ class PeopleController(Controller):
         site: Given[Site],
         caller: Given[Caller],
         text: Annotated[str, QueryParameter(max_length=200, description="Part of the name")] = "",
-        named: bool = False,  # noqa: FBT001, FBT002 - a query's parameter
+        named: FromQuery[bool] = False,  # noqa: FBT002 - a query's parameter
         camera: Annotated[str | None, QueryParameter(max_length=200)] = None,
         since_s: Moment = None,
         until_s: Moment = None,

@@ -23,7 +23,6 @@ KINDS = {
     "user.": "Users",
     "token.": "Tokens",
     "session.": "Signing in",
-    "export.": "Exports",
 }
 WORDS = {
     "person.look": "looked at",
@@ -52,6 +51,9 @@ WORDS = {
     "session.refuse": "refused a sign-in from",
     "hub.setup": "set up this hub as",
     "counting.settings": "changed how the hub counts",
+    "settings.retention": "changed how long is kept",
+    "visits.export": "took visits along",
+    "crossings.export": "took crossings along",
 }
 """Actions in words; one that is not here is shown as it is."""
 

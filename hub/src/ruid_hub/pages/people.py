@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 
 from ruid_hub.access import Role
 from ruid_hub.api.given import Given
@@ -154,7 +155,7 @@ async def people_page(
 
 @get("/people/{identity_id:str}/similar", guards=LOOKING, include_in_schema=False)
 async def lookalikes_page(
-    identity_id: str,
+    identity_id: FromPath[str],
     look: Given[Look],
     site: Given[Site],
     store: Given[Store],
@@ -178,7 +179,7 @@ async def lookalikes_page(
 
 @get("/sightings/{observation_id:int}/similar", guards=LOOKING, include_in_schema=False)
 async def sighting_lookalikes_page(
-    observation_id: int, look: Given[Look], site: Given[Site], store: Given[Store], hand: Given[OperatorHand]
+    observation_id: FromPath[int], look: Given[Look], site: Given[Site], store: Given[Store], hand: Given[OperatorHand]
 ) -> Response[str]:
     """Who looks like one sighting, the likeliest first."""
     sighting = await asyncio.to_thread(_sighting, store, observation_id)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 
 from ruid_hub.access import Audit
 from ruid_hub.api.given import Given
@@ -94,7 +95,7 @@ class WhyPage:
 
 @get("/people/{identity_id:str}", guards=LOOKING, include_in_schema=False)
 async def person_page(
-    identity_id: str,
+    identity_id: FromPath[str],
     request: AnyRequest,
     look: Given[Look],
     site: Given[Site],
@@ -127,7 +128,7 @@ async def person_page(
 
 @get("/sightings/{observation_id:int}/why", guards=LOOKING, include_in_schema=False)
 async def why_page(
-    observation_id: int,
+    observation_id: FromPath[int],
     look: Given[Look],
     site: Given[Site],
     store: Given[Store],
@@ -154,21 +155,23 @@ async def why_page(
 
 
 @post("/people/{identity_id:str}/rename", guards=CORRECTING, include_in_schema=False)
-async def rename(identity_id: str, data: Form, look: Given[Look], hand: Given[OperatorHand]) -> Response[None]:
+async def rename(
+    identity_id: FromPath[str], data: Form, look: Given[Look], hand: Given[OperatorHand]
+) -> Response[None]:
     """Give a name, or take it away where the field is empty."""
     name = str(data.get("name", "")).strip()[:80]
     return await look.correct(hand.rename(identity_id, name or None, look.actor), f"/people/{identity_id}")
 
 
 @post("/people/{identity_id:str}/merge", guards=CORRECTING, include_in_schema=False)
-async def merge(identity_id: str, data: Form, look: Given[Look], hand: Given[OperatorHand]) -> Response[None]:
+async def merge(identity_id: FromPath[str], data: Form, look: Given[Look], hand: Given[OperatorHand]) -> Response[None]:
     """Somebody else (`other`) is this person too."""
     return await look.correct(hand.merge(identity_id, str(data.get("other", "")), look.actor), f"/people/{identity_id}")
 
 
 @post("/people/{identity_id:str}/sightings", guards=CORRECTING, include_in_schema=False)
 async def correct_sightings(
-    identity_id: str, data: Form, look: Given[Look], store: Given[Store], hand: Given[OperatorHand]
+    identity_id: FromPath[str], data: Form, look: Given[Look], store: Given[Store], hand: Given[OperatorHand]
 ) -> Response[None]:
     """What to `do` with the chosen sightings: `split`, `move` to `other`, or `not` this person."""
     here = f"/people/{identity_id}"
@@ -192,7 +195,7 @@ async def correct_sightings(
 
 @post("/people/{identity_id:str}/erase", guards=CORRECTING, include_in_schema=False)
 async def erase(
-    identity_id: str, data: Form, look: Given[Look], hand: Given[OperatorHand], audit: Given[Audit]
+    identity_id: FromPath[str], data: Form, look: Given[Look], hand: Given[OperatorHand], audit: Given[Audit]
 ) -> Response[None]:
     """Forget a person everywhere, once `sure` is ticked."""
     if data.get("sure") != "on":
@@ -205,7 +208,7 @@ async def erase(
 
 
 @post("/operations/{operation_id:int}/undo", guards=CORRECTING, include_in_schema=False)
-async def undo(operation_id: int, look: Given[Look], hand: Given[OperatorHand]) -> Response[None]:
+async def undo(operation_id: FromPath[int], look: Given[Look], hand: Given[OperatorHand]) -> Response[None]:
     """Take an operation back, and see the person that it was about."""
     try:
         operation = await hand.undo(operation_id, look.actor)

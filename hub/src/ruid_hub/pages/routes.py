@@ -52,6 +52,7 @@ PAGES = (
     settings.issue_token,
     settings.revoke_token,
     settings.save_counting,
+    settings.save_retention,
     audit.audit_page,
     entry.login_page,
     entry.setup_page,

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any, ClassVar
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from ruid_hub.access import Access, AccessError, Audit, Permit, Reach, Role, Session, Token, User, Way
 from ruid_hub.api.given import Given
@@ -17,9 +18,9 @@ from ruid_hub.pages.look import AnyRequest, Form, Look, several
 from ruid_hub.pages.notices import refusal
 from ruid_hub.pages.people import LOOKING
 from ruid_hub.site import Site
-from ruid_hub.store import Retention, Store, StoreCounts
+from ruid_hub.store import BadRetention, Retention, Store, StoreCounts
 
-DAY_S = 86_400.0
+HOUR_S, DAY_S, MB = 3600.0, 86_400.0, 1e6
 TEXT = 64
 TOKEN_DAYS = {"": None, "30": 30.0, "365": 365.0}
 SAID = {
@@ -116,7 +117,7 @@ async def settings_page(
 
 @post("/settings/sessions/{session_key:int}/end", guards=LOOKING, include_in_schema=False)
 async def end_session(
-    session_key: int, look: Given[Look], access: Given[Access], audit: Given[Audit]
+    session_key: FromPath[int], look: Given[Look], access: Given[Access], audit: Given[Audit]
 ) -> Response[None]:
     """Sign one of the viewer's own browsers out."""
     return await _changed(
@@ -146,7 +147,7 @@ async def add_user(data: Form, look: Given[Look], access: Given[Access], audit: 
 
 @post("/settings/users/{user_key:int}", guards=ADMINISTERING, include_in_schema=False)
 async def change_user(
-    user_key: int, data: Form, look: Given[Look], access: Given[Access], audit: Given[Audit]
+    user_key: FromPath[int], data: Form, look: Given[Look], access: Given[Access], audit: Given[Audit]
 ) -> Response[None]:
     """Change a user's role, reach and, where one is given, password; or `remove` them."""
     if "remove" in data:
@@ -192,7 +193,9 @@ async def issue_token(
 
 
 @post("/settings/tokens/{token_key:int}/revoke", guards=ADMINISTERING, include_in_schema=False)
-async def revoke_token(token_key: int, look: Given[Look], access: Given[Access], audit: Given[Audit]) -> Response[None]:
+async def revoke_token(
+    token_key: FromPath[int], look: Given[Look], access: Given[Access], audit: Given[Audit]
+) -> Response[None]:
     """A token opens nothing any more."""
     return await _changed(
         look,
@@ -225,6 +228,27 @@ async def save_counting(
         return look.go("/settings#counting", refusal(error))
     await asyncio.to_thread(audit.record, look.caller, "counting.settings")
     return look.go("/settings#counting", "Saved. Counts follow the new settings, those of the past too.")
+
+
+@post("/settings/retention", guards=ADMINISTERING, include_in_schema=False)
+async def save_retention(data: Form, look: Given[Look], store: Given[Store], audit: Given[Audit]) -> Response[None]:
+    """How long each kind is kept, in hours and days, and the most room in MB."""
+    try:
+        kept = replace(
+            store.retention,
+            thumbnails_s=float(str(data.get("thumbnails_h", ""))) * HOUR_S,
+            embeddings_s=float(str(data.get("embeddings_h", ""))) * HOUR_S,
+            history_s=float(str(data.get("history_d", ""))) * DAY_S,
+            counts_s=float(str(data.get("counts_d", ""))) * DAY_S,
+            most_bytes=round(float(str(data.get("most_mb", "") or 0)) * MB),
+        )
+        await asyncio.to_thread(store.set_retention, kept)
+    except BadRetention as error:
+        return look.go("/settings#privacy", refusal(error))
+    except ValueError:
+        return look.go("/settings#privacy", Notice("Write hours, days and room as numbers.", refused=True))
+    await asyncio.to_thread(audit.record, look.caller, "settings.retention")
+    return look.go("/settings#privacy", "Saved. What is older goes within minutes.")
 
 
 async def _changed(

@@ -1,0 +1,182 @@
+"""Every page on a hub with all its parts: nothing serious for axe, nothing cut off, no name that becomes markup."""
+
+import asyncio
+import json
+from collections.abc import Generator
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import update
+
+from api_fakes import parts_of
+from hub_fakes import NOON_S, WEB_DIR, Announcing, PagesOnly, health, hello, live, matched, row, track
+from ruid_core.wire.messages import CameraConfig, Line, Zone
+from ruid_hub.access import AccessMode, Role
+from ruid_hub.observations import CoverageGap
+from ruid_hub.parts import HubParts
+from ruid_hub.store import Store, open_store
+from ruid_hub.store.links import Admission, write_admission
+from ruid_hub.store.tables import identities
+from ruid_hub.web_app import WebSettings, create_web_app
+from tooling import require_file
+
+HOSTILE = """"><script>window.hacked = 1</script><img src=x onerror="window.hacked = 2">{{ 7*7 }}"""
+PAGES = {
+    "live": "/",
+    "people": "/people",
+    "nobody": "/people?text=nobody",
+    "person": "/people/ada",
+    "similar": "/people/ada/similar",
+    "sighting": "/sightings/1/similar",
+    "why": "/sightings/1/why",
+    "review": "/people/review",
+    "counts": "/counts?period=month",
+    "chosen": "/counts?period=chosen",
+    "cameras": "/cameras",
+    "camera": "/camera?camera=node-1/cam",
+    "away": "/camera?camera=node-1/yard",
+    "settings": "/settings",
+    "audit": "/audit",
+    "missing": "/nothing/here",
+}
+BYTES_A_PAGE = 150_000
+
+
+class WholeHub(PagesOnly):
+    """The pages with every service behind them, filled with names that want to be markup."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self._folder = folder
+        super().__init__(store)
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        parts = parts_of(self._store, self._folder, mode=AccessMode.OPEN)
+        self._notifier, self.site = parts.notifier, parts.site
+        await fill(parts)
+        settings = WebSettings(web_dir=WEB_DIR, site_name=HOSTILE, time_zone=UTC)
+        config = uvicorn.Config(
+            create_web_app(parts, settings), log_config=None, lifespan="on", timeout_graceful_shutdown=2
+        )
+        self._server = Announcing(config, self._started)
+        await self._server.serve(sockets=[self._listener])
+
+
+async def fill(parts: HubParts) -> None:
+    """People, gaps, zones, users, an audit trail: each with a hostile name where it may have one."""
+    store, site = parts.store, parts.site
+    site.node_connected(hello(cameras={"cam": HOSTILE, "yard": HOSTILE}), NOON_S)
+    site.live("node-1", live(1, 2), NOON_S)
+    site.health("node-1", health(drops={HOSTILE: 3}), NOON_S)
+    site.health("node-1", health("yard", capturing=False, trouble=HOSTILE), NOON_S)
+    site.assigned(track(1), matched("ada"), at_s=NOON_S, thumbnail_id=1)
+    store.record_gap("node-1", CoverageGap("node-1/cam", NOON_S - 900, NOON_S - 600, HOSTILE))
+    with store.writing() as connection:
+        connection.execute(update(identities).values(label=HOSTILE))
+    assert parts.nodes is not None
+    zone = Zone("door", HOSTILE[:80], ((0.1, 0.1), (0.4, 0.1), (0.4, 0.5)))
+    line = Line("line", HOSTILE[:80], (0.5, 0.1), (0.5, 0.9))
+    await parts.nodes.configure("node-1/cam", CameraConfig("cam", zones=(zone,), lines=(line,)), actor=HOSTILE)
+    parts.access.accounts.add_user(HOSTILE[:64], role=Role.VIEWER, password="four random words")  # noqa: S106 - nobody's
+    parts.audit.record(None, "person.look", HOSTILE, {HOSTILE: HOSTILE})
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Generator[WholeHub]:
+    folder = tmp_path_factory.mktemp("whole")
+    store = open_store(folder / "hub.db")
+    store.record_cameras("node-1", {"node-1/cam": "cam", "node-1/yard": "yard"})
+    store.commit([row(seq, "ada", track_id=seq, at_s=NOON_S - 60 * seq) for seq in (1, 2, 3)] + [row(4, "bob")])
+    with store.writing() as connection:
+        write_admission(
+            connection,
+            Admission(
+                node_id="node-1",
+                name=HOSTILE,
+                key_fingerprint="ab:cd",
+                revoked=False,
+                approved_at_s=NOON_S,
+                approved_by=HOSTILE,
+                changed_at_s=NOON_S,
+                changed_by=HOSTILE,
+            ),
+        )
+    hub = WholeHub(store, folder)
+    yield hub
+    hub.stop()
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def windows(browser: Browser) -> Generator[dict[str, Page]]:
+    """A phone in the dark and a desktop in daylight; the pages' own policy would keep axe out."""
+    axe = require_file(WEB_DIR / "node_modules" / "axe-core" / "axe.min.js", hint="run `npm ci` in web/")
+    contexts = {
+        "phone": browser.new_context(
+            viewport={"width": 360, "height": 740}, color_scheme="dark", has_touch=True, bypass_csp=True
+        ),
+        "desktop": browser.new_context(viewport={"width": 1280, "height": 900}, bypass_csp=True),
+    }
+    for context in contexts.values():
+        context.add_init_script(path=axe)
+    yield {name: context.new_page() for name, context in contexts.items()}
+    for context in contexts.values():
+        context.close()
+
+
+@pytest.mark.parametrize("window", ["phone", "desktop"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_whole(whole: WholeHub, windows: dict[str, Page], name: str, window: str):
+    page, sizes = windows[window], list[int]()
+
+    def weigh(response: Any) -> None:
+        if "/stream" not in response.url and "/still" not in response.url:
+            sizes.append(len(response.body()))
+
+    page.on("response", weigh)
+    answer = page.goto(whole.url.rstrip("/") + PAGES[name])
+    page.remove_listener("response", weigh)
+    assert answer is not None
+    assert answer.status == (404 if name == "missing" else 200)
+    expect(page.locator("main")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # pyright: ignore[reportOptionalSubscript]
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("main script, [onerror], main img[src=x]").count() == 0
+    assert "49" not in page.title()
+    assert sum(sizes) < BYTES_A_PAGE
+    violations = page.evaluate("axe.run().then(found => found.violations)")
+    grave = [found for found in violations if found["impact"] in {"serious", "critical"}]
+    assert grave == [], json.dumps(grave, indent=1)[:3000]
+
+
+def test_filters_change_the_list_in_place(whole: WholeHub, windows: dict[str, Page]):
+    page = windows["desktop"]
+    page.goto(f"{whole.url}people")
+    page.evaluate("window.same = true")
+    page.get_by_label("Name", exact=True).fill("nobody is called this")
+    expect(page.get_by_test_id("no-match")).to_be_visible()
+    expect(page).to_have_url(lambda address: "text=nobody" in address)
+    assert page.evaluate("window.same")
+
+
+def test_a_form_that_is_refused_says_why_and_changes_nothing(whole: WholeHub, windows: dict[str, Page]):
+    page = windows["desktop"]
+    page.goto(f"{whole.url}people/ada")
+    before = page.get_by_test_id("sighting").count()
+    page.get_by_test_id("split").click()
+    expect(page.get_by_test_id("notice")).to_contain_text("Choose the sightings first")
+    expect(page.get_by_test_id("sighting")).to_have_count(before)
+
+
+def test_the_way_to_every_page_is_one_key_away(whole: WholeHub, windows: dict[str, Page]):
+    page = windows["desktop"]
+    page.goto(f"{whole.url}settings")
+    names: list[str] = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        names.append(page.evaluate("document.activeElement.textContent.trim()"))
+    assert {"Live", "People", "Counts", "Cameras", "Audit", "Settings"} <= set(names)
