@@ -1,0 +1,97 @@
+"""Setting up, signing in and out, as a browser does it: with the page's own form."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from access_fakes import OWNER, PASSWORD
+from api_fakes import whole_hub
+from ruid_hub.access import AccessMode
+from ruid_hub.api.sign_in import own_path
+from ruid_hub.store import Store, open_store
+
+pytestmark = pytest.mark.asyncio
+Client = AsyncTestClient[Litestar]
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    opened = open_store(tmp_path / "hub.db")
+    yield opened
+    opened.close()
+
+
+@pytest_asyncio.fixture
+async def client(store: Store, tmp_path: Path) -> AsyncIterator[Client]:
+    async with AsyncTestClient(await whole_hub(store, tmp_path)) as client:
+        client.headers["accept"] = "text/html"
+        yield client
+
+
+async def send_form(client: Client, path: str, **fields: str) -> httpx.Response:
+    """Open the page, fill its form in and send it."""
+    page = await client.get(path)
+    assert page.status_code == 200, page.text
+    found = re.search(r'name="_csrf"[^>]*value="([0-9a-f]{64})"', page.text)
+    assert found is not None
+    data = {"_csrf": found[1], **fields}
+    return await client.post(path.partition("?")[0], data=data, follow_redirects=False)
+
+
+async def test_a_new_hub_is_set_up_once_and_its_owner_is_signed_in(client: Client):
+    answer = await send_form(client, "/setup", name=OWNER, password=PASSWORD)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    cookies = answer.headers.get_list("set-cookie")
+    session = next(cookie for cookie in cookies if cookie.startswith("ruid_session="))
+    assert "HttpOnly" in session
+    assert "SameSite=lax" in session
+    assert (await client.get("/", follow_redirects=False)).status_code == 200
+    assert (await client.get("/setup")).status_code == 404
+    assert (await client.post("/setup", data={"name": "x", "password": PASSWORD})).status_code == 404
+
+
+async def test_over_https_the_cookie_is_for_this_host_alone(client: Client):
+    client.base_url = "https://testserver.local"
+    answer = await send_form(client, "/setup", name=OWNER, password=PASSWORD)
+    session = next(cookie for cookie in answer.headers.get_list("set-cookie") if "ruid_session=" in cookie)
+    assert session.startswith("__Host-ruid_session=")
+    assert "Secure" in session
+
+
+async def test_signing_out_and_in_leads_back_to_the_page_that_was_asked_for(client: Client):
+    await send_form(client, "/setup", name=OWNER, password=PASSWORD)
+    me = client.app.state.access.csrf_of(client.cookies["ruid_session"])
+    await client.post("/logout", data={"_csrf": me}, follow_redirects=False)
+    asked = await client.get("/people?text=a", follow_redirects=False)
+    assert asked.headers["location"] == "/login?next=%2Fpeople%3Ftext%3Da"
+    wrong = await send_form(client, asked.headers["location"], name=OWNER, password="wrong", next="/people?text=a")
+    assert wrong.headers["location"].startswith("/login?trouble=wrong")
+    right = await send_form(client, "/login", name=OWNER, password=PASSWORD, next="/people?text=a")
+    assert right.headers["location"] == "/people?text=a"
+
+
+async def test_a_form_without_its_token_signs_nobody_in(client: Client):
+    await send_form(client, "/setup", name=OWNER, password=PASSWORD)
+    client.cookies.clear()
+    answer = await client.post("/login", data={"name": OWNER, "password": PASSWORD}, follow_redirects=False)
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path", ["https://elsewhere.example", "//elsewhere.example", "/\\elsewhere.example", "people", "/a\r\nb", ""]
+)
+async def test_nobody_is_led_to_another_site(path: str):
+    assert own_path(path) == "/"
+
+
+async def test_an_open_hub_answers_to_this_machines_names_alone(store: Store, tmp_path: Path):
+    async with AsyncTestClient(await whole_hub(store, tmp_path, mode=AccessMode.OPEN)) as opened:
+        assert (await opened.get("/api/v1/site")).status_code == 200
+        rebound = await opened.get("/api/v1/site", headers={"host": "elsewhere.example"})
+        assert rebound.status_code == 401
