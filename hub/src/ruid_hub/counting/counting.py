@@ -26,6 +26,7 @@ from ruid_core.occupancy.values import Flags, Real
 from ruid_hub.counting import calendar, places
 from ruid_hub.counting.errors import BadCounting, BadPeriod, UnknownPlace
 from ruid_hub.counting.hours import HOUR_S, Crossed, Hours
+from ruid_hub.counting.memory import Memory
 from ruid_hub.counting.places import Sight, Where
 from ruid_hub.counting.values import (
     Bucket,
@@ -91,6 +92,8 @@ class Counting:
         self._site = site
         self._clock = clock
         self._hours = Hours(store)
+        self._memory = Memory(clock)
+        store.on_correction(self._memory.forget)
 
     # --- numbers ---------------------------------------------------------------------------------------
 
@@ -110,6 +113,13 @@ class Counting:
         self, period: Period, bucket: Bucket, place: Place = EVERYWHERE, options: CountOptions = DEFAULTS
     ) -> Series:
         """How many different people were seen."""
+        return self._memory.answer(
+            ("unique_visitors", period, bucket, place, options),
+            length_s=period.to_s - period.from_s,
+            work_out=lambda: self._count_unique(period, bucket, place, options),
+        )
+
+    def _count_unique(self, period: Period, bucket: Bucket, place: Place, options: CountOptions) -> Series:
         asked = self._asked(period, bucket, place)
         left_out = self._left_out(options)
         estimates = [unique_people(self._seen(asked.where, span, left_out)) for span in pairwise(asked.edges)]
@@ -120,6 +130,13 @@ class Counting:
         self, period: Period, bucket: Bucket, place: Place = EVERYWHERE, options: CountOptions = DEFAULTS
     ) -> Series:
         """How many visits began."""
+        return self._memory.answer(
+            ("visits", period, bucket, place, options),
+            length_s=period.to_s - period.from_s,
+            work_out=lambda: self._count_visits(period, bucket, place, options),
+        )
+
+    def _count_visits(self, period: Period, bucket: Bucket, place: Place, options: CountOptions) -> Series:
         asked = self._asked(period, bucket, place)
         seen, visits = self._visits(asked.where, period, options)
         estimates = [
@@ -133,6 +150,13 @@ class Counting:
 
     def dwell(self, period: Period, place: Place = EVERYWHERE, options: CountOptions = DEFAULTS) -> DwellReport:
         """How long the visits lasted that began in the period."""
+        return self._memory.answer(
+            ("dwell", period, place, options),
+            length_s=period.to_s - period.from_s,
+            work_out=lambda: self._count_dwell(period, place, options),
+        )
+
+    def _count_dwell(self, period: Period, place: Place, options: CountOptions) -> DwellReport:
         asked = self._asked(period, Bucket.MONTH, place)
         _, visits = self._visits(asked.where, period, options)
         dwell = dwell_of(visits.dwell_s)
@@ -150,6 +174,15 @@ class Counting:
         self, period: Period, bucket: Bucket, place: Place = EVERYWHERE, options: CountOptions = DEFAULTS
     ) -> tuple[LineFlow, ...]:
         """Who went in and out over each line."""
+        return self._memory.answer(
+            ("crossings", period, bucket, place, options),
+            length_s=period.to_s - period.from_s,
+            work_out=lambda: self._count_crossings(period, bucket, place, options),
+        )
+
+    def _count_crossings(
+        self, period: Period, bucket: Bucket, place: Place, options: CountOptions
+    ) -> tuple[LineFlow, ...]:
         asked = self._asked(period, bucket, place)
         crossed = self._crossed(asked.where, period, self._left_out(options))
         names = {camera.camera_key: camera.camera for camera in asked.where.cameras}
@@ -195,6 +228,13 @@ class Counting:
 
     def heat(self, period: Period, place: Place = EVERYWHERE, options: CountOptions = DEFAULTS) -> Heat:
         """Mean unique visitors by weekday and hour, on the site's clock; hours that are still to come are left out."""
+        return self._memory.answer(
+            ("heat", period, place, options),
+            length_s=period.to_s - period.from_s,
+            work_out=lambda: self._count_heat(period, place, options),
+        )
+
+    def _count_heat(self, period: Period, place: Place, options: CountOptions) -> Heat:
         hours = self.unique_visitors(period, Bucket.HOUR, place, options)
         site_zone = self._zone(places.find(self._store, place))
         cells: dict[tuple[int, int], list[Figure]] = {}
@@ -267,6 +307,7 @@ class Counting:
         calendar.zone(settings.time_zone)
         with self._store.writing() as connection:
             access.write_setting(connection, SETTINGS, asdict(settings))
+        self._memory.forget()
 
     def sites(self) -> tuple[Site, ...]:
         """Every site, the first one first."""
@@ -293,6 +334,7 @@ class Counting:
         calendar.zone(time_zone)
         with self._store.writing() as connection:
             counts.save_site(connection, counts.SiteRecord(site_id, name.strip(), time_zone))
+        self._memory.forget()
 
     def remove_site(self, site_id: str) -> None:
         """Its cameras go back to the first site, which cannot be removed."""
@@ -303,6 +345,7 @@ class Counting:
             raise BadCounting("the first site cannot be removed: rename it instead")
         with self._store.writing() as connection:
             counts.remove_site(connection, site_id)
+        self._memory.forget()
 
     def assign_camera(self, camera: str, site_id: str) -> None:
         """Give a camera to a site, with all that it ever saw."""
@@ -311,6 +354,7 @@ class Counting:
         with self._store.writing() as connection:
             if not counts.assign_camera(connection, camera, site_id):
                 raise UnknownPlace("there is no such camera")
+        self._memory.forget()
 
     def day(self, at_s: float, place: Place = EVERYWHERE) -> Period:
         """The local day around a moment, on the place's clock."""

@@ -41,6 +41,7 @@ class Store:
         self._duplicates = 0
         self._watchers: list[Callable[[frozenset[int]], None]] = []
         self._forgetters: list[Callable[[], object]] = []
+        self._on_correction: list[Callable[[], None]] = []
         with self.reading() as connection:
             self._observations = queries.row_count(connection, observations)
 
@@ -97,6 +98,12 @@ class Store:
         with self.writing() as connection:
             yield connection, touched
         self._tell(touched)
+        for told in self._on_correction:
+            told()
+
+    def on_correction(self, told: Callable[[], None]) -> None:
+        """Call this after each correction by an operator, names included; it must be quick."""
+        self._on_correction.append(told)
 
     def watch(self, watcher: Callable[[frozenset[int]], None]) -> None:
         """Tell the watcher, after each commit, which hours (since the Unix epoch) are counted otherwise now.
