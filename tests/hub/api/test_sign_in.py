@@ -70,7 +70,7 @@ async def test_signing_out_and_in_leads_back_to_the_page_that_was_asked_for(clie
     await client.post("/logout", data={"_csrf": me}, follow_redirects=False)
     asked = await client.get("/people?text=a", follow_redirects=False)
     assert asked.headers["location"] == "/login?next=%2Fpeople%3Ftext%3Da"
-    wrong = await send_form(client, asked.headers["location"], name=OWNER, password="wrong", next="/people?text=a")
+    wrong = await send_form(client, asked.headers["location"], name=OWNER, password=PASSWORD[1:], next="/people?text=a")
     assert wrong.headers["location"].startswith("/login?trouble=wrong")
     right = await send_form(client, "/login", name=OWNER, password=PASSWORD, next="/people?text=a")
     assert right.headers["location"] == "/people?text=a"
