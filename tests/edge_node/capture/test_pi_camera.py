@@ -157,7 +157,8 @@ def test_a_camera_that_worked_and_stays_away_ends_the_node() -> None:
         (OSError(12, "Cannot allocate memory"), "cma-320"),
         (RuntimeError("Could not open any dmaHeap device"), "root and privileged"),
         (PermissionError(13, "Permission denied"), "group video"),
-        (SourceLost("no frame in 5 s"), "ribbon"),
+        (SourceLost("no frame in 5 s"), "sends no pictures"),
+        (RuntimeError("Failed to queue request: Permission denied"), "sends no pictures"),
         (RuntimeError("something else"), "ribbon"),
     ],
 )

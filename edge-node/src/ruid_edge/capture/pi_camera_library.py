@@ -16,6 +16,7 @@ _WIRING = (
 
 # What libcamera, picamera2 and the kernel say, and what to do about it; the first that fits is taken.
 _REMEDIES = (
+    (r"time.?out|no frame|queue request", f"the sensor answers but sends no pictures: {_WIRING}"),
     (r"resource busy|in use by another|acquire", "another program holds the camera: stop it, or start this node anew"),
     (
         r"cannot allocate|out of memory|enomem|errno 12\b",
@@ -31,7 +32,6 @@ _REMEDIES = (
         "its device files may not be opened: the user must be in the group video, "
         "and in a container the start script must run as root",
     ),
-    (r"time.?out|no frame", f"the sensor answers but sends no pictures: {_WIRING}"),
 )
 
 
