@@ -49,9 +49,20 @@ def _write_summary(path: Path, summary: dict[str, object]) -> None:
     path.write_text(json.dumps(summary), encoding="utf-8")
 
 
+def _rest() -> None:
+    """Wait to be told to stop: every service of a release runs on every device, needed or not."""
+    numbers = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    _log.info("this device is the hub alone: its node rests")
+    signal.sigwait(numbers)
+
+
 def run_node(settings: EdgeSettings) -> None:
     """Run a node until it ends; raise the `EdgeError` that ended it, if one did."""
     configure_logging(settings.log_level)
+    if settings.role == "hub":
+        _rest()
+        return
     embedder = load_embedder(settings.embedder, runtime=settings.runtime, threads=settings.threads)
     spool = Spool.open(Path(settings.state_dir), max_bytes=int(settings.spool_max_mb * 1e6))
     try:

@@ -30,8 +30,12 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name
     time or as `fast` as they can be worked on. `start_at_s` is the time of a recording's first frame (default:
     now). `thumbnails` is the privacy policy for pictures of people. `camera_file` is a JSON file with the node's own
     masks, zones and lines; see `ruid_edge.camera_file`.
+    With `role` on `hub` the node rests: this device is the hub alone. An empty `hub_url` means to find the hub on the
+    network. `hub_fingerprint` allows one hub only; `join_file` is the file that a hub on the same machine writes (its
+    RUID_JOIN_FILE) to let this node in unasked.
     """
 
+    role: Literal["auto", "hub", "edge", "both"] = "edge"
     hub_url: str = ""
     hub_fingerprint: str = ""
     join_file: str = ""

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from ruid_hub.api.network import Proxies
 from ruid_hub.authority import Authority, own_names
 from ruid_hub.backup import back_up_before_update, drop_own_backups, make_backup
 from ruid_hub.counting import Counting
+from ruid_hub.discovery import Presence, be_found, take_role
 from ruid_hub.errors import BadSettings, HubError, PortInUse, StateUnusable
 from ruid_hub.identities import UnknownEngine, build_engine
 from ruid_hub.ingest import GroupCommit, IngestServer
@@ -32,6 +34,7 @@ from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.nodes import NodeRegister
 from ruid_hub.nodes.joining import join_secret
 from ruid_hub.nodes.local import local_commands
+from ruid_hub.nodes.register import has_own_nodes
 from ruid_hub.parts import HubParts
 from ruid_hub.recognition import Recogniser
 from ruid_hub.service import HubService
@@ -42,6 +45,8 @@ from ruid_hub.web_app import WebSettings, create_web_app
 from ruid_hub.web_server import serving
 
 _FORGET_EVERY_S = 3600.0
+
+_RENEW_EVERY_S = 3600.0
 
 _log = structlog.get_logger("hub")
 
@@ -60,8 +65,11 @@ async def _run(settings: HubSettings, store: Store) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    site, notifier = Site(), ChangeNotifier()
     authority = _open_authority(settings)
+    presence = Presence(authority.hub_id, authority.fingerprint, settings.node_port)
+    if not await take_role(settings.role, presence, has_nodes=has_own_nodes(store), stop=stop):
+        return
+    site, notifier = Site(), ChangeNotifier()
     recogniser = Recogniser(store=store, engine=_engine(settings))
     metrics = HubMetrics()
     service = HubService(site=site, store=store, recogniser=recogniser, notifier=notifier, metrics=metrics)
@@ -109,7 +117,19 @@ async def _run(settings: HubSettings, store: Store) -> None:
         ) as http_port,
         ingest.listening(bind=settings.bind, port=settings.node_port) as node_port,
         local_commands(register, Path(settings.state_dir)),
-        _background(service.run(), commits.run(), integrations.run(), _forget_old_access(parts)) as duties,
+        _background(
+            service.run(),
+            commits.run(),
+            integrations.run(),
+            _forget_old_access(parts),
+            be_found(
+                settings.role,
+                replace(presence, port=node_port),
+                bind=settings.bind,
+                has_nodes=partial(has_own_nodes, store),
+            ),
+            _renew(authority, settings),
+        ) as duties,
     ):
         _log.info("hub is up", pages=f"http://localhost:{http_port}", nodes=f"wss://localhost:{node_port}")
         await _first_of(stop, duties)
@@ -117,6 +137,13 @@ async def _run(settings: HubSettings, store: Store) -> None:
     await service.close()
     if settings.summary_file:
         _write_summary(Path(settings.summary_file), {**service.summary(), **ingest.counters})
+
+
+async def _renew(authority: Authority, settings: HubSettings) -> None:
+    """Keep the server's certificate good while the hub runs for years and its addresses change."""
+    while True:
+        await asyncio.sleep(_RENEW_EVERY_S)
+        authority.renew(names=own_names(also=settings.names.split()), now_s=time.time())
 
 
 def _engine(settings: HubSettings) -> IdentityEngine:

@@ -24,6 +24,8 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
     is for a reverse proxy on the same machine or network that does it. `database_url`
     is a postgresql:// address, empty for a file in the state folder. `engine` names the identity engine, `web_dir`
     the folder of templates and static files;
+    With `role` on `auto` this becomes the hub where the network has none, and stands by where it has; on `edge` it
+    rests.
     `names` lists further names and addresses (separated by spaces) that the hub's certificate is good for: those of
     the machine that a container runs on. A node that can read `join_file`, which the hub writes, is let in unasked.
     `mqtt_…`, `webhook_…`, `ntfy_…`, `smtp_url` and `mail_…` (recipients separated by spaces) tell other systems about
@@ -44,6 +46,7 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
     database_url: str = ""
     web_dir: str = str(_SOURCE_TREE_WEB)
     engine: str = "ruid"
+    role: Literal["auto", "hub", "edge", "both"] = "hub"
     names: str = ""
     join_file: str = ""
     mqtt_url: str = ""

@@ -10,8 +10,8 @@ from zeroconf import ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 SERVICE_TYPE = "_ruid-hub._tcp.local."
-_LOOK_FOR_S = 4.0
-_SETTLE_S = 0.5
+_LOOK_FOR_S = 5.0
+_SETTLE_S = 2.0
 _INFO_WITHIN_MS = 2000
 _MOST_HUBS = 32
 

@@ -28,6 +28,7 @@ from ruid_hub.store.links import Admission
 
 MAX_NODES = 1000
 REVOKED = "revoked"
+JOINED = "the shared file"
 _REVOKED_TEXT = "somebody at the hub has revoked this node"
 
 _log = structlog.get_logger("nodes")
@@ -235,7 +236,7 @@ class NodeRegister:
         asking = Asking(request, fingerprint, code, address, now_s, now_s)
         if self._proves(request, key_der) and len(self._admissions) < MAX_NODES:
             self._waiting.give_back(address)
-            await self._let_in(asking, request.node_id, "the shared file")
+            await self._let_in(asking, request.node_id, JOINED)
             return self._certify(request, request.node_id)
         asking = self._waiting.enter(asking, now_s=now_s)
         asking.connections += 1
@@ -348,6 +349,13 @@ class NodeRegister:
             known_as=claimed.name if claimed else "",
             connected=asking.connections > 0,
         )
+
+
+def has_own_nodes(store: Store) -> bool:
+    """Whether somebody has let a node in here; those of the same machine come by themselves and do not count."""
+    with store.reading() as connection:
+        admissions = links.all_admissions(connection)
+    return any(not admission.revoked and admission.approved_by != JOINED for admission in admissions)
 
 
 __all__ = ["Links", "NodeRegister", "RequestRefused"]
