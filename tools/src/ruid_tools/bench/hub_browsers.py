@@ -23,7 +23,7 @@ async def browse(address: str, seconds: float, browsers: int, paths: list[str]) 
     beats_ms: list[float] = []
     failures: dict[str, int] = defaultdict(int)
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=address, timeout=30, limits=limits) as client:
+    async with httpx.AsyncClient(base_url=address, timeout=60, limits=limits) as client:
         end_s = time.monotonic() + seconds
         await asyncio.gather(
             *(_look(client, end_s, paths, number, pages_ms, failures) for number in range(browsers)),
@@ -46,7 +46,11 @@ async def _look(
             return
         path = paths[turn % len(paths)]
         started_s = time.monotonic()
-        response = await client.get(path, headers={"Accept": "text/html"})
+        try:
+            response = await client.get(path, headers={"Accept": "text/html"})
+        except httpx.HTTPError as error:
+            failures[f"{path} {type(error).__name__}"] += 1
+            continue
         if response.status_code == 200:
             pages_ms[path].append((time.monotonic() - started_s) * 1000)
         else:
@@ -55,19 +59,24 @@ async def _look(
 
 
 async def _follow(client: httpx.AsyncClient, end_s: float, beats_ms: list[float], failures: dict[str, int]) -> None:
+    try:
+        async with client.stream("GET", "/live/stream") as stream:
+            await _beats(stream, end_s, beats_ms)
+    except httpx.HTTPError as error:
+        failures[f"stream {type(error).__name__}"] += 1
+
+
+async def _beats(stream: httpx.Response, end_s: float, beats_ms: list[float]) -> None:
+    stream.raise_for_status()
     known = 0
-    async with client.stream("GET", "/live/stream") as stream:
-        if stream.status_code != 200:
-            failures[f"stream {stream.status_code}"] += 1
+    async for piece in stream.aiter_bytes():
+        now_ns = time.monotonic_ns()
+        for beat in map(int, BEAT.findall(piece)):
+            if beat > known:
+                known = beat
+                beats_ms.append((now_ns - known) / 1e6)
+        if time.monotonic() >= end_s:
             return
-        async for piece in stream.aiter_bytes():
-            now_ns = time.monotonic_ns()
-            for beat in BEAT.findall(piece):
-                if int(beat) > known:
-                    known = int(beat)
-                    beats_ms.append((now_ns - known) / 1e6)
-            if time.monotonic() >= end_s:
-                return
 
 
 def main() -> None:
