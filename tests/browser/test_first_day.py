@@ -6,14 +6,13 @@ import re
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from system.playing import Hub, Node, poll
 
-OWNER, PASSWORD = "Mara", "four random words suffice"  # noqa: S105 - of a hub that lives as long as the test
+OWNER, PASSWORD = "Mara", "four random words suffice"
 ADOPTED_WITHIN_MS = 60_000
 SEEN_WITHIN_MS = 90_000
 

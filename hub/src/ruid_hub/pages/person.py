@@ -86,7 +86,8 @@ class WhyPage:
     template: ClassVar[str] = "pages/why.html"
 
     frame: Frame
-    explanation: Explanation
+    explanation: Explanation | None
+    """None where nothing is known any more."""
     camera_name: str
     nearest_pictures: dict[TrackKey, int]
     back: str
@@ -140,10 +141,11 @@ async def why_page(
     look.must_cover(track.camera)
     try:
         explanation = await hand.explain(track)
-    except HandError as error:
-        raise NotFoundException(str(error)) from error
+    except HandError:
+        explanation = None
     await asyncio.to_thread(audit.record, look.caller, "person.look", identity_id)
-    pictures = await asyncio.to_thread(_pictures, store, [near.track for near in explanation.nearest])
+    nearest = () if explanation is None else explanation.nearest
+    pictures = await asyncio.to_thread(_pictures, store, [near.track for near in nearest])
     page = WhyPage(
         frame=look.frame("people"),
         explanation=explanation,
