@@ -217,6 +217,13 @@ async def test_a_track_is_explained_with_its_history(running: Running) -> None:
         await running.hand.explain(track(999))
 
 
+async def test_whom_tracks_belonged_to_is_forgotten_with_the_rest_of_history(running: Running) -> None:
+    await running.hand.move(track(3), running.owner(4), "olga")
+    assert running.recogniser.corrections.sweep() == 0
+    late = Recogniser(store=running.store, engine=FirstPrototypeEngine(), clock=lambda: time.time() + 1e9)
+    assert late.corrections.sweep() == 1
+
+
 async def test_people_are_found_by_their_looks(running: Running) -> None:
     owner = running.owner(3)
     await running.hand.rename(owner, "Ada", "olga")

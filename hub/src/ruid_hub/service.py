@@ -266,6 +266,7 @@ class HubService:
     async def _sweep(self) -> None:
         # In a thread of its own: commits come in between its short transactions.
         await asyncio.to_thread(self._store.sweep, time.time())
+        await asyncio.to_thread(self._recogniser.corrections.sweep)
 
     async def _in_worker(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)

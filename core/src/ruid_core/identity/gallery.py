@@ -289,6 +289,8 @@ class Gallery:
 
     def move_archives(self, moves: list[tuple[int, int]]) -> list[list[str]]:
         """Everything folded of each (old, new) goes to the new, all at once; returns the tracks that went with each."""
+        if not moves:
+            return []
         lifted = [self._lift_archive(old) for old, _ in moves]
         names: dict[int, list[str]] = {old: [] for old, _ in moves}
         for track, folded in self.folded.items():

@@ -89,6 +89,11 @@ class Corrections:
         with suppress(StoreWriteError), self._store.writing() as connection:
             kept.note_former(connection, former, until_s=self._clock(), cause=cause)
 
+    def sweep(self) -> int:
+        """Forget whom tracks belonged to longer ago than history is kept; how many notes went. Any thread may call."""
+        with self._store.writing() as connection:
+            return kept.forget_former(connection, self._clock() - self._store.retention.history_s)
+
     # --- operations ----------------------------------------------------------------------------------------------
 
     def rename(self, identity_id: str, new_name: str | None, actor: str) -> Corrected:
