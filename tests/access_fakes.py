@@ -16,11 +16,6 @@ class Browser:
     cookies: dict[str, str]
     csrf: str
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """For requests that change something."""
-        return {"X-CSRF-Token": self.csrf}
-
 
 def owner_of(access: Access) -> Browser:
     """Set the hub up."""

@@ -63,7 +63,7 @@ def ask(hub: Asked, operation: Any, failed: set[str]) -> None:
         database=None,
         derandomize=True,
         phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     )
     @given(case=operation.as_strategy())
     def once(case: Any) -> None:

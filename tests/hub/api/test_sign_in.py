@@ -12,7 +12,7 @@ from litestar.testing import AsyncTestClient
 
 from access_fakes import OWNER, PASSWORD
 from api_fakes import whole_hub
-from ruid_hub.access import AccessMode
+from ruid_hub.access import Access, AccessMode
 from ruid_hub.api.sign_in import own_path
 from ruid_hub.store import Store, open_store
 
@@ -66,8 +66,9 @@ async def test_over_https_the_cookie_is_for_this_host_alone(client: Client):
 
 async def test_signing_out_and_in_leads_back_to_the_page_that_was_asked_for(client: Client):
     await send_form(client, "/setup", name=OWNER, password=PASSWORD)
-    me = client.app.state.access.csrf_of(client.cookies["ruid_session"])
-    await client.post("/logout", data={"_csrf": me}, follow_redirects=False)
+    access: Access = client.app.state.access
+    csrf = access.csrf_of(client.cookies["ruid_session"])
+    await client.post("/logout", data={"_csrf": csrf}, follow_redirects=False)
     asked = await client.get("/people?text=a", follow_redirects=False)
     assert asked.headers["location"] == "/login?next=%2Fpeople%3Ftext%3Da"
     wrong = await send_form(client, asked.headers["location"], name=OWNER, password=PASSWORD[1:], next="/people?text=a")

@@ -42,7 +42,8 @@ async def client(store: Store, tmp_path: Path) -> AsyncIterator[Client]:
 
 
 def access_of(client: Client) -> Access:
-    return client.app.state.access
+    access: Access = client.app.state.access
+    return access
 
 
 class TestPeople:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def broker(tmp_path: Path) -> Generator[Broker]:
 
 
 @asynccontextmanager
-async def running(bridge: MqttBridge) -> AsyncIterator[None]:
+async def running(bridge: MqttBridge) -> AsyncGenerator[None]:
     task = asyncio.create_task(bridge.run())
     try:
         yield

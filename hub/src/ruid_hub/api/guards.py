@@ -11,7 +11,7 @@ route's own to check.
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from litestar import Litestar, Request
 from litestar.connection import ASGIConnection
@@ -52,7 +52,7 @@ class _Requires:
         self.role: Role | None = role
         self.permit = permit
 
-    async def __call__(self, connection: AnyConnection, _: BaseRouteHandler) -> None:
+    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
         caller = caller_of(connection)
         if caller is None:
             raise NotAuthorizedException("Please sign in.", headers={"WWW-Authenticate": "Bearer"})
@@ -67,7 +67,7 @@ class _Anybody:
     role: Role | None = None
     permit: Permit | None = None
 
-    async def __call__(self, connection: AnyConnection, _: BaseRouteHandler) -> None:
+    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
         await _unforged(connection, caller_of(connection))
 
 
@@ -142,7 +142,8 @@ def deny_by_default(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
 
 def gate_of(handler: BaseRouteHandler) -> Gate | None:
     """What a route says about who may use it: the innermost gate around it."""
-    gates = [guard for guard in handler.resolve_guards() if isinstance(guard, _Requires | _Anybody)]
+    guards = cast("list[object]", handler.resolve_guards())
+    gates = [guard for guard in guards if isinstance(guard, _Requires | _Anybody)]
     return gates[-1] if gates else None
 
 
@@ -171,7 +172,7 @@ async def _unforged(connection: AnyConnection, caller: Caller | None) -> None:
     proxies: Proxies = connection.app.state.proxies
     if connection.scope["type"] == "websocket":
         own_pages_only(connection, proxies)
-    elif connection.scope["method"] not in SAFE:
+    elif connection.scope.get("method") not in SAFE:
         own_pages_only(connection, proxies)
         if not same(await _carried(connection), csrf_of(connection)):
             raise PermissionDeniedException("This form is out of date: reload the page and try again.")

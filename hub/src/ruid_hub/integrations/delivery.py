@@ -33,7 +33,8 @@ class Refused(Exception):
 class Target(Protocol):
     """Where alerts go; `deliver` raises `Refused` for good, anything else for another try."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     async def deliver(self, alert: Alert) -> None: ...
 

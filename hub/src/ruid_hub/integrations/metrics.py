@@ -37,9 +37,6 @@ class HubMetrics:
         self.drifts = Counter(
             "ruid_hub_camera_drifts", "Changes of what a camera shows or how often", ["kind"], registry=self.registry
         )
-        self.drifts = Counter(
-            "ruid_hub_camera_drifts", "Changes of what a camera shows or how often", ["kind"], registry=self.registry
-        )
         self.identity_latency_s = Histogram(
             "ruid_hub_identity_latency_seconds",
             "From the newest frame behind an observation to its identity",
