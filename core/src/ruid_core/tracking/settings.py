@@ -14,18 +14,18 @@ class TrackerSettings:
     """From here on a detection may start a track, and chooses its track before the fainter ones."""
     faint_confidence: float = 0.1
     """Below this a detection is not looked at."""
-    faint_within_s: float = 0.5
+    faint_within_s: float = 1.0
     """A faint detection only continues a track that was seen this recently."""
 
     box_margin: float = 0.3
     """Boxes are compared with this share of their width and height added on each side."""
-    shape_weight: float = 0.45
+    shape_weight: float = 0.55
     """Cost of comparing boxes whose heights differ by a factor of e; sharing no area at all costs 1."""
     sure_cost_limit: float = 0.9
     """Dearest pair of a track and a sure detection."""
     faint_cost_limit: float = 0.5
     """Dearest pair of a track and a faint detection."""
-    repeat_overlap: float = 0.4
+    repeat_overlap: float = 0.3
     """A sure detection that shares this much with one already given to a track does not start another."""
 
     confirmed_after_s: float = 0.15
@@ -45,7 +45,7 @@ class TrackerSettings:
     """Standard deviation of a detected box's centre."""
     size_noise: float = 0.1
     """Standard deviation of a detected box's width and height."""
-    misfit_noise: float = 5.0
+    misfit_noise: float = 8.0
     """Noise variance grows by this factor for a box e times as wide or high as expected: cut off, or two people."""
     acceleration_noise: float = 0.3
     """Random change of velocity over one second, body heights per second."""
