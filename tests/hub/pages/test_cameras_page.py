@@ -1,0 +1,51 @@
+"""The camera page's drawings: gaps on a strip, health as lines, shapes to and from the board."""
+
+import msgspec
+import pytest
+
+from hub_fakes import NOON_S
+from ruid_core.wire.messages import CameraConfig, Line, Zone
+from ruid_hub.observations import CoverageGap
+from ruid_hub.pages.cameras import DAY_S, GapMark, ShapesForm, gap_marks, sparks, with_shapes
+from ruid_hub.site import HealthSample
+
+
+def gap(from_s: float, to_s: float) -> CoverageGap:
+    return CoverageGap("node-1/cam", NOON_S + from_s, NOON_S + to_s, "unplugged")
+
+
+def sample(at_s: float, *, fps: float = 9.0, temperature_c: float | None = None) -> HealthSample:
+    return HealthSample(NOON_S + at_s, fps, temperature_c, 20.0, None, 0)
+
+
+def test_gaps_that_overlap_are_one_mark_and_only_the_last_day_counts():
+    marks = gap_marks([gap(-DAY_S - 100, -DAY_S * 0.75), gap(-DAY_S * 0.8, -DAY_S / 2)], NOON_S)
+    assert marks == (GapMark(0.0, 50.0),)
+
+
+def test_what_a_node_does_not_measure_is_not_drawn():
+    assert [spark.name for spark in sparks([sample(0)])] == ["Frames", "Processor", "Waiting to be sent"]
+
+
+def test_a_measure_runs_over_the_whole_width_and_height():
+    [frames, *_] = sparks([sample(0, fps=5), sample(60, fps=10)])
+    assert (frames.now, frames.range, frames.points) == ("10 fps", "between 5 and 10 fps", "0.0,28.0 100.0,2.0")
+
+
+def test_what_is_drawn_becomes_masks_zones_and_lines():
+    drawn = msgspec.json.decode(
+        b"""{"masks": [[[0, 0], [1, 0], [1, 1]]],
+             "zones": [{"id": "z", "name": " Door ", "points": [[0, 0], [0.5, 0], [0.5, 0.5]]}],
+             "lines": [{"id": "l", "name": "In", "points": [[0, 0.5], [1, 0.5]]}]}""",
+        type=ShapesForm,
+    )
+    config = with_shapes(CameraConfig("cam", name="Entrance"), drawn)
+    assert config.name == "Entrance"
+    assert config.masks_rel == (((0, 0), (1, 0), (1, 1)),)
+    assert config.zones == (Zone("z", "Door", ((0, 0), (0.5, 0), (0.5, 0.5))),)
+    assert config.lines == (Line("l", "In", (0, 0.5), (1, 0.5)),)
+
+
+def test_a_drawing_with_anything_else_in_it_is_refused():
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(b'{"masks": [], "zones": [], "lines": [], "command": "rm"}', type=ShapesForm)
