@@ -20,8 +20,9 @@ _DATA = (
     "Identities of the training parts of CUHK03 (detected boxes, and camera pair 1 at original resolution), of CUHK01 "
     "(both: academic research, respect the privacy of those shown) and of Con-ReID (MIT). Without identities, for "
     "imitation of the teacher only: persons cut by YOLOX-nano out of street pictures (TUD pedestrian footage, "
-    "research), COCO128, Intel's one-by-one-person-detection (CC BY 4.0) and OpenCV's vtest.avi. What Intel trained "
-    "its networks on is not published with them. No test picture was used, neither with nor without its identity."
+    "research), COCO128, Intel's one-by-one-person-detection (CC BY 4.0) and OpenCV's vtest.avi; and composites of two "
+    "of all these training crops. What Intel trained its networks on is not published with them. No test picture was "
+    "used, neither with nor without its identity."
 )
 
 
