@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from math import exp, inf
 
-import numpy as np
-
 from ruid_core.identity.arrays import F32
 from ruid_core.identity.calibration import Calibration
 from ruid_core.identity.values import Alternative, IdentityState, Reason
@@ -24,12 +22,15 @@ class Candidate:
 
 def best_candidates(similarities: F32) -> list[Candidate]:
     """The nearest few of (rows,) that are possible at all, the most alike first."""
-    wanted = min(MOST_ALTERNATIVES + 1, len(similarities))
-    if not wanted:
-        return []
-    nearest = np.argpartition(similarities, -wanted)[-wanted:]
-    found = sorted(zip((-similarities[nearest]).tolist(), nearest.tolist(), strict=True))
-    return [Candidate(row, -unlike) for unlike, row in found if unlike < inf]
+    found: list[Candidate] = []
+    left = similarities.copy()
+    for _ in range(min(MOST_ALTERNATIVES + 1, len(left))):
+        row = int(left.argmax())
+        if left[row] == -inf:
+            break
+        found.append(Candidate(row, float(left[row])))
+        left[row] = -inf
+    return found
 
 
 def probabilities(candidates: list[Candidate], calibration: Calibration) -> tuple[list[float], float]:
