@@ -1,6 +1,5 @@
 """Sessions, tokens, and who is let in."""
 
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -24,16 +23,9 @@ from ruid_hub.access import (
 from ruid_hub.access import audit as audit_module
 from ruid_hub.access.door import IDLE_S, LONGEST_S, SESSIONS_A_USER
 from ruid_hub.access.throttle import WITH_ADDRESS
-from ruid_hub.store import Store, open_store
+from ruid_hub.store import Store
 
 HOME = {"address": "192.168.0.2", "browser": "Firefox"}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Generator[Store]:
-    opened = open_store(tmp_path / "hub.db")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

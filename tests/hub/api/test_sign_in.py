@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -66,7 +67,7 @@ async def test_over_https_the_cookie_is_for_this_host_alone(client: Client):
 
 async def test_signing_out_and_in_leads_back_to_the_page_that_was_asked_for(client: Client):
     await send_form(client, "/setup", name=OWNER, password=PASSWORD)
-    access: Access = client.app.state.access
+    access = cast("Access", client.app.state.access)
     csrf = access.csrf_of(client.cookies["ruid_session"])
     await client.post("/logout", data={"_csrf": csrf}, follow_redirects=False)
     asked = await client.get("/people?text=a", follow_redirects=False)

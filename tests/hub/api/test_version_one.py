@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 import pytest_asyncio
@@ -42,8 +43,7 @@ async def client(store: Store, tmp_path: Path) -> AsyncIterator[Client]:
 
 
 def access_of(client: Client) -> Access:
-    access: Access = client.app.state.access
-    return access
+    return cast("Access", client.app.state.access)
 
 
 class TestPeople:
