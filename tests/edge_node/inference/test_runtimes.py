@@ -1,5 +1,6 @@
 """Runtimes behind one protocol: they agree, and say plainly what is missing."""
 
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,3 +84,11 @@ def test_a_runtime_that_is_not_installed_says_how_to_install_it(
 def test_an_unknown_runtime_names_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(RuntimeMissingError, match=", ".join(RUNTIMES)):
         open_runtime("abacus", tmp_path / "any.onnx", threads=1)
+
+
+def test_nothing_about_the_use_of_the_networks_is_kept_for_anybody() -> None:
+    asked = "import os, ruid_edge.inference; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=60)
+
+    assert told.stdout.strip() == "1"

@@ -4,21 +4,23 @@ A runtime has `inputs` and gives `run`. onnxruntime is the default and always th
 extras, and ncnn wants converted files.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from ruid_edge.inference.errors import NotAModelError, RuntimeMissingError
 
 Array = NDArray[Any]
 
-_ort = cast("Any", onnxruntime)  # typed in part only
+# onnxruntime keeps a database of its use for its maker unless told otherwise before it starts (its Privacy.md).
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+_ort: Any = import_module("onnxruntime")  # typed in part only
 
 _CHANNELS = 3
 _DTYPES = {"tensor(float)": np.dtype(np.float32), "tensor(uint8)": np.dtype(np.uint8)}
