@@ -109,6 +109,13 @@ def test_ranges_hold_every_value_and_little_more(layers: list[Layer], pictures: 
     assert high * 0.99 <= seen.max() <= high
 
 
+def test_ranges_of_a_share_of_the_pictures_are_narrower(layers: list[Layer], pictures: list[NDArray[np.uint8]]) -> None:
+    graph = build_graph(layers)
+    whole, most = (measure_ranges(graph, ["lateral0"], pictures, share=share)["lateral0"] for share in (1.0, 0.6))
+    assert whole[0] <= most[0] <= most[1] <= whole[1]
+    assert most[1] - most[0] < whole[1] - whole[0]
+
+
 def test_normalisation_is_folded_into_the_first_layer(tmp_path: Path) -> None:
     kernel = np.arange(15, dtype=np.float32).reshape(1, 1, 3, 5)
     bias = np.full(5, 2, np.float32)

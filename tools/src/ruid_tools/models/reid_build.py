@@ -16,13 +16,16 @@ from ruid_tools.models.reid_equalise import equalised, refitted
 from ruid_tools.models.reid_files import FACTS_FILE, FLOAT_FILE, INT8_FILE
 from ruid_tools.models.reid_osnet import CropSize, build_graph, read_weights, watched_tensors
 
+_KEPT_SHARE = 0.97
+"""Of the crops; cutting off what the others reach beyond brings the 8-bit cosines a quarter closer to float."""
+
 
 def build(weights_file: Path, size: CropSize, calibration: list[tuple[Path, int]], out: Path) -> None:
     """Write the float and the 8-bit graph into `out`; `calibration` names folders of crops and how many of each."""
     crops = [_fitted(crop, size) for source, most in calibration for crop in read_pictures(source, most=most)]
     weights = equalised(read_weights(weights_file), size, crops)
     graph = build_graph(weights, size)
-    ranges = measure_ranges(graph, watched_tensors(weights, size), crops)
+    ranges = measure_ranges(graph, watched_tensors(weights, size), crops, share=_KEPT_SHARE)
     out.mkdir(parents=True, exist_ok=True)
     (out / FACTS_FILE).write_text(json.dumps(count_work(graph)), encoding="utf-8")
     (out / FLOAT_FILE).write_bytes(stored_bytes(graph))
