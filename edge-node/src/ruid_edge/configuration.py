@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from ruid_core.wire import messages as wm
+from ruid_core.wire.validation import plain_reason
 from ruid_edge.durable import remove_durably, write_durably
 
 TRIAL_S = 20.0
@@ -128,7 +129,7 @@ class ConfigurationKeeper:
             self._apply(())
 
     def _refusal(self, revision: int, field: str, reason: str) -> wm.Configured:
-        return wm.Configured(revision, accepted=False, field=field[:500], reason=reason[:500])
+        return wm.Configured(revision, accepted=False, field=plain_reason(field), reason=plain_reason(reason))
 
 
 def _read(path: Path) -> _Kept | None:

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from ruid_core.wire import messages as wm
+from ruid_core.wire.validation import plain_reason
 from ruid_edge.camera_file import own_rules
 from ruid_edge.camera_rules import Fault, find_fault, rules_from
 from ruid_edge.capture import CaptureLoop, Frame, FrameExchange, make_source
@@ -219,7 +220,7 @@ class EdgeNode:
 
         def back(from_s: float, to_s: float, reason: str) -> None:
             _log.info("camera is back", camera=name, away_s=round(to_s - from_s, 1))
-            self._put(wm.CoverageGap(camera_id, from_s, to_s, reason))
+            self._put(wm.CoverageGap(camera_id, from_s, to_s, plain_reason(reason)))
 
         def captured(frame: Frame, replaced: bool) -> None:  # noqa: FBT001 - the shape of the callback
             camera.tally.captured(grabbed_at_s=frame.grabbed_at_s, replaced=replaced)

@@ -124,6 +124,13 @@ def test_a_reply_that_was_held_up_is_not_believed() -> None:
     assert clock.best.error_s == pytest.approx(0.1)
 
 
+def test_a_farewell_that_cannot_be_printed_is_made_plain() -> None:
+    uplink, ingest = running_pair()
+    uplink.leave(reason="the source\0\nhas ended")
+    (bye,) = uplink.take_outgoing()
+    assert ingest.receive(bye, now_s=NOW_S) == NodeLeft("the source has ended", False)
+
+
 def test_both_sides_can_say_goodbye() -> None:
     uplink, ingest = running_pair()
     uplink.leave(reason="finished", finished=True)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis.strategies import text
 
 from core.wire.builders import CAMERA, NOW_S, camera_health, crossing, health, hello, live, stay, still, tracklet
 from ruid_core.wire import messages as wm
@@ -15,6 +16,7 @@ from ruid_core.wire.validation import (
     check_hello,
     check_live,
     check_still,
+    plain_reason,
 )
 from strategies import boxes_rel
 
@@ -50,6 +52,12 @@ def test_what_is_true_is_accepted() -> None:
         ({"node_id": ""}, "name_length"),
         ({"node_name": "x" * 101}, "name_length"),
         ({"node_name": "a\nb"}, "name_characters"),
+        ({"node_id": "a\0b"}, "name_characters"),
+        ({"software_version": "1\0"}, "name_characters"),
+        ({"embedding_model_id": "x" * 101}, "name_length"),
+        ({"detector_model_id": "a\x1b[31m"}, "name_characters"),
+        ({"cameras": (wm.CameraInfo("cam0", "Do\0or", 1, 1),)}, "name_characters"),
+        ({"cameras": (wm.CameraInfo("cam0", "x" * 101, 1, 1),)}, "name_length"),
         ({"cameras": (CAMERA, CAMERA)}, "camera_twice"),
         ({"cameras": tuple(wm.CameraInfo(f"cam{n}", "", 1, 1) for n in range(17))}, "camera_count"),
         ({"embedding_dim": 0}, "embedding_dim"),
@@ -92,11 +100,14 @@ def test_a_tracklet_that_cannot_be(changes: dict[str, Any], code: str) -> None:
         (wm.CoverageGap("cam0", NOW_S, NOW_S - 5, ""), "time_reversed"),
         (wm.CoverageGap("cam0", NOW_S, NOW_S + 7200, ""), "time_in_future"),
         (wm.CoverageGap("cam0", NOW_S - 5, NOW_S, "x" * 501), "reason_length"),
+        (wm.CoverageGap("cam0", NOW_S - 5, NOW_S, "lost\0"), "reason_characters"),
+        (wm.Dropped("full\n", 1, 9, 9), "reason_characters"),
         (wm.Dropped("spool_full", 9, 1, 9), "dropped_range"),
         (wm.Dropped("spool_full", 1, 9, -9), "dropped_items"),
         (wm.Dropped("x" * 501, 1, 9, 9), "reason_length"),
         (crossing(camera_id="cam9"), "unknown_camera"),
         (crossing(line_id=""), "name_length"),
+        (crossing(line_id="door\0"), "name_characters"),
         (crossing(track_id=-1), "track_id"),
         (crossing(direction=0), "direction"),
         (crossing(at_s=NAN), "time_too_early"),
@@ -135,6 +146,7 @@ def test_a_live_state_that_cannot_be(changes: dict[str, Any], code: str) -> None
         (wm.Configured(-1, True), "revision"),
         (wm.Configured(1, False, "x" * 501, ""), "reason_length"),
         (wm.Configured(1, False, "zones", "x" * 501), "reason_length"),
+        (wm.Configured(1, False, "zones", "\0"), "reason_characters"),
     ],
 )
 def test_an_answer_to_a_configuration_that_cannot_be(configured: wm.Configured, code: str) -> None:
@@ -149,6 +161,7 @@ def test_an_answer_to_a_configuration_that_cannot_be(configured: wm.Configured, 
         ({"jpeg": b"GIF89a"}, "still_format"),
         ({"jpeg": b""}, "still_empty"),
         ({"reason": "x" * 501}, "reason_length"),
+        ({"reason": "a\nb"}, "reason_characters"),
         ({"captured_at_s": 1.0}, "time_too_early"),
     ],
 )
@@ -161,15 +174,33 @@ def test_a_still_that_cannot_be(changes: dict[str, Any], code: str) -> None:
     [
         ({"cpu_percent": NAN}, "not_finite"),
         ({"started_after": "x" * 501}, "reason_length"),
+        ({"started_after": "killed\0"}, "reason_characters"),
+        ({"counters": {"a\0": 1}}, "name_characters"),
+        ({"queues": {"x" * 101: 1}}, "name_length"),
         ({"counters": {str(n): n for n in range(201)}}, "counters"),
         ({"cameras": (wm.CameraHealth("cam9", True, 1, 1, 1, 1, 1, {}, ()),)}, "unknown_camera"),
         ({"cameras": (camera_health(drops={str(n): n for n in range(201)}),)}, "counters"),
+        ({"cameras": (camera_health(drops={"a\n": 1}),)}, "name_characters"),
+        ({"cameras": (camera_health(trouble="lost\0"),)}, "reason_characters"),
+        ({"cameras": (camera_health(senses=("dark\0",)),)}, "name_characters"),
+        ({"cameras": (camera_health(steps=("slow\0",)),)}, "name_characters"),
+        ({"cameras": (camera_health(stages=(wm.StageTime("a\0", 1, 2),)),)}, "name_characters"),
         ({"cameras": (camera_health(senses=("dark",) * 201),)}, "counters"),
         ({"cameras": (camera_health(steps=("slower",) * 201),)}, "counters"),
     ],
 )
 def test_a_health_message_that_cannot_be(changes: dict[str, Any], code: str) -> None:
     assert refusal(check_health, health(**changes), hello()) == code
+
+
+@given(text())
+def test_a_reason_made_plain_is_accepted(reason: str) -> None:
+    check_content(wm.CoverageGap("cam0", NOW_S - 5, NOW_S, plain_reason(reason)), hello(), now_s=NOW_S)
+
+
+def test_a_reason_made_plain_keeps_its_words() -> None:
+    assert plain_reason("lost:\n  no\0 frame") == "lost: no frame"
+    assert len(plain_reason("x" * 600)) == 500
 
 
 @given(boxes_rel())

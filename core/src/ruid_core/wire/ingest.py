@@ -41,6 +41,7 @@ from ruid_core.wire.validation import (
     check_hello,
     check_live,
     check_still,
+    plain_reason,
 )
 
 MAX_REFUSALS = 20
@@ -240,7 +241,7 @@ class IngestSession:
                 return self._clock(message, now_s=now_s)
             case Goodbye():
                 self.state = IngestState.CLOSED
-                return NodeLeft(message.reason, message.finished)
+                return NodeLeft(plain_reason(message.reason), message.finished)
             case Hello():
                 raise OutOfTurn("Hello", self.state.value)
             case _:

@@ -38,6 +38,9 @@ def check_hello(hello: Hello) -> None:
     """Raise `InvalidContent` where the introduction cannot be accepted."""
     for text in (hello.node_id, hello.node_name, *(camera.camera_id for camera in hello.cameras)):
         _check_name(text)
+    described = (hello.software_version, hello.embedding_model_id, hello.detector_model_id)
+    for text in (*described, *(camera.name for camera in hello.cameras)):
+        _check_label(text)
     _require(len(hello.cameras) <= MAX_CAMERAS_PER_NODE, "camera_count", "a node has at most 16 cameras")
     identifiers = [camera.camera_id for camera in hello.cameras]
     _require(len(set(identifiers)) == len(identifiers), "camera_twice", "two cameras have the same camera_id")
@@ -102,14 +105,24 @@ def check_still(still: Still, hello: Hello) -> None:
         _check_times((still.captured_at_s,))
 
 
+def plain_reason(text: str) -> str:
+    """Return a reason as it is accepted: without what cannot be printed, line ends as spaces, not too long."""
+    return "".join(filter(str.isprintable, " ".join(text.split())))[:MAX_REASON_CHARS]
+
+
 def check_health(health: Health, hello: Hello) -> None:
     """Raise `InvalidContent` where a health message cannot be true."""
     for camera in health.cameras:
         _check_camera(camera.camera_id, hello)
         named = (camera.drops, camera.stages, camera.senses, camera.steps)
         _require(all(len(names) <= MAX_COUNTERS for names in named), "counters", "too many names")
+        _check_reason(camera.trouble)
+        for text in (*camera.drops, *camera.senses, *camera.steps, *(stage.stage for stage in camera.stages)):
+            _check_label(text)
     few = len(health.counters) <= MAX_COUNTERS and len(health.queues) <= MAX_COUNTERS
     _require(few, "counters", "too many named counters")
+    for text in (*health.counters, *health.queues):
+        _check_label(text)
     _check_reason(health.started_after)
     numbers = (health.cpu_percent, health.memory_mb, *(camera.fps for camera in health.cameras))
     _require(all(map(math.isfinite, numbers)), "not_finite", "a health figure is not a number")
@@ -164,12 +177,19 @@ def _check_camera(camera_id: str, hello: Hello) -> None:
 
 
 def _check_name(text: str) -> None:
-    _require(0 < len(text) <= MAX_NAME_CHARS, "name_length", "a name is empty or longer than 100 characters")
+    _require(bool(text), "name_length", "a name is empty or longer than 100 characters")
+    _check_label(text)
+
+
+def _check_label(text: str) -> None:
+    """A name that may be empty. NUL fits into no PostgreSQL text, and line ends would forge lines of a log."""
+    _require(len(text) <= MAX_NAME_CHARS, "name_length", "a name is empty or longer than 100 characters")
     _require(text.isprintable(), "name_characters", "a name holds characters that cannot be printed")
 
 
 def _check_reason(text: str) -> None:
     _require(len(text) <= MAX_REASON_CHARS, "reason_length", "a reason is longer than 500 characters")
+    _require(text.isprintable(), "reason_characters", "a reason holds characters that cannot be printed")
 
 
 def _check_span(from_s: float, to_s: float) -> None:

@@ -4,6 +4,8 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
+from ruid_core.wire.validation import plain_reason
+
 _RATE_WINDOW_S = 3.0
 _RATE_FRAMES = 600
 
@@ -46,7 +48,7 @@ class CameraTally:
     def lost(self, reason: str) -> None:
         """The source is lost."""
         with self._lock:
-            self._capturing, self._trouble = False, reason
+            self._capturing, self._trouble = False, plain_reason(reason)
 
     def captured(self, *, grabbed_at_s: float, replaced: bool) -> None:
         """A frame came; `replaced` when it took the place of one that was never looked at."""
