@@ -245,7 +245,7 @@ def sightings_of_the_most_seen(day: Day) -> int:
     """Opens the person with the most sightings."""
     day.open("/people")
     texts = day.page.locator("[data-testid=person] .visited").all_inner_texts()
-    counts = [int(re.search(r"(\d+) sighting", text)[1]) for text in texts]  # pyright: ignore[reportOptionalSubscript]
+    counts = [int(text.partition(" sighting")[0].replace(",", "")) for text in texts]
     day.page.get_by_test_id("person").nth(counts.index(max(counts))).get_by_role("link").click()
     return day.page.get_by_test_id("sighting").count()
 
