@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ruid_edge.inference import find_model, open_runtime
-from ruid_tools.bench.edge import BenchError
+from ruid_tools.bench.edge_peer import BenchError
 from ruid_tools.bench.float_twin import float_twin
 from ruid_tools.bench.runtimes import Workload, bench_runtimes, shipped_workloads
 from ruid_tools.bench.runtimes_command import runtimes

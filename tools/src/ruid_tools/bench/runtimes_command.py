@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ruid_edge.inference import RUNTIMES
-from ruid_tools.bench.edge import BenchError
+from ruid_tools.bench.edge_peer import BenchError
 from ruid_tools.bench.runtimes import RuntimeFigure, measure_shipped
 
 

@@ -8,7 +8,7 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-REAL = sa.Double()
+REAL = sa.Double[float]()
 
 
 def upgrade() -> None:
