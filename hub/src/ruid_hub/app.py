@@ -40,6 +40,7 @@ from ruid_hub.recognition import Recogniser
 from ruid_hub.service import HubService
 from ruid_hub.settings import HubSettings
 from ruid_hub.site import Site
+from ruid_hub.standby import standing_by
 from ruid_hub.store import Store, StoreError, open_store
 from ruid_hub.web_app import WebSettings, create_web_app
 from ruid_hub.web_server import serving
@@ -54,21 +55,48 @@ _log = structlog.get_logger("hub")
 def run_hub(settings: HubSettings) -> None:
     """Run a hub until it is told to stop; raise the `HubError` that ended it, if one did."""
     _configure_logging(settings.log_level)
-    store = _open_store(settings)
-    try:
-        asyncio.run(_run(settings, store))
-    finally:
-        store.close()
+    _make_state_folder(settings)
+    asyncio.run(_run(settings))
 
 
-async def _run(settings: HubSettings, store: Store) -> None:
+async def _run(settings: HubSettings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     authority = _open_authority(settings)
     presence = Presence(authority.hub_id, authority.fingerprint, settings.node_port)
-    if not await take_role(settings.role, presence, has_nodes=has_own_nodes(store), stop=stop):
+    if not await _is_hub(settings, presence, stop):
         return
+    store = _open_store(settings)
+    try:
+        await _be_hub(settings, authority, presence, store=store, stop=stop)
+    finally:
+        store.close()
+
+
+async def _is_hub(settings: HubSettings, presence: Presence, stop: asyncio.Event) -> bool:
+    """True once this device is to be the hub; until then it only answers that it is well."""
+    if settings.role in {"hub", "both"}:
+        return True
+    async with standing_by(_listener(settings.bind, settings.http_port)) as http_port:
+        _log.info("not the hub, or not yet", health=f"http://localhost:{http_port}/healthz")
+        return await take_role(settings.role, presence, has_nodes=partial(_had_nodes, settings), stop=stop)
+
+
+def _had_nodes(settings: HubSettings) -> bool:
+    """Whether nodes were let in before this start. A file is made only by a hub: without one there were none."""
+    if isinstance(settings.database, Path) and not settings.database.exists():
+        return False
+    store = _open_store(settings)
+    try:
+        return has_own_nodes(store)
+    finally:
+        store.close()
+
+
+async def _be_hub(
+    settings: HubSettings, authority: Authority, presence: Presence, *, store: Store, stop: asyncio.Event
+) -> None:
     site, notifier = Site(), ChangeNotifier()
     recogniser = Recogniser(store=store, engine=_engine(settings))
     metrics = HubMetrics()
@@ -199,10 +227,16 @@ def _open_authority(settings: HubSettings) -> Authority:
     return Authority.open(Path(settings.state_dir) / "authority", names=names, now_s=time.time())
 
 
+def _make_state_folder(settings: HubSettings) -> None:
+    try:
+        Path(settings.state_dir).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StateUnusable(f"{error}; set RUID_STATE_DIR to another folder or mend this one") from error
+
+
 def _open_store(settings: HubSettings) -> Store:
     folder, place = Path(settings.state_dir), settings.database
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         store = open_store(place, before_migration=lambda revision: back_up_before_update(place, folder, revision))
     except (OSError, StoreError) as error:
         mend = "mend RUID_DATABASE_URL" if settings.database_url else "set RUID_STATE_DIR to another folder"

@@ -22,8 +22,11 @@ class GaveWay(HubError):
     exit_code = 75
 
 
-async def take_role(role: Role, presence: Presence, *, has_nodes: bool, stop: asyncio.Event) -> bool:
-    """Return True once this device is to be the hub; False where it is told to stop before."""
+async def take_role(role: Role, presence: Presence, *, has_nodes: Callable[[], bool], stop: asyncio.Event) -> bool:
+    """Return True once this device is to be the hub; False where it is told to stop before.
+
+    `has_nodes` is asked only where devices have to agree, and once.
+    """
     if role in {"hub", "both"}:
         return True
     stopping = asyncio.create_task(stop.wait())
@@ -31,7 +34,7 @@ async def take_role(role: Role, presence: Presence, *, has_nodes: bool, stop: as
         _log.info("this device is a node alone: its hub rests")
         await stopping
         return False
-    settling = asyncio.create_task(settle(presence, has_nodes=has_nodes))
+    settling = asyncio.create_task(settle(presence, has_nodes=has_nodes()))
     await asyncio.wait((stopping, settling), return_when=asyncio.FIRST_COMPLETED)
     chosen = settling.done()
     for task in (stopping, settling):
