@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,11 +13,13 @@ import pytest
 from fakes import FakeEmbedder
 from ruid_core.wire import messages as wm
 from ruid_core.wire.uplink import ItemKey
-from ruid_edge.errors import BadSettings
+from ruid_edge.capture import make_source
+from ruid_edge.errors import BadSettings, NodeFailed, SourceMissing
 from ruid_edge.inference import load_embedder
 from ruid_edge.node import EdgeNode
 from ruid_edge.settings import EdgeSettings
 from ruid_edge.spool import Spool
+from ruid_edge.watchdog import take_last_words
 from ruid_tools.footage import CLIPS_DIR
 
 FIRST = ItemKey(-1, -1)
@@ -95,3 +98,54 @@ def test_a_camera_file_that_cannot_be_used_stops_the_node(tmp_path: Path) -> Non
     with pytest.raises(BadSettings, match="RUID_CAMERA_FILE"):
         EdgeNode(settings(tmp_path, camera_file="nowhere.json"), spool=spool, embedder=FakeEmbedder())  # type: ignore[arg-type]
     spool.close()
+
+
+class GoneCamera:
+    """A camera that opens and then ends with `error`."""
+
+    lossless = False
+    size_px = (640, 480)
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def open(self) -> None: ...
+
+    def read(self) -> None:
+        raise self._error
+
+    def close(self) -> None: ...
+
+
+def two_cameras(folder: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch, error: Exception) -> EdgeNode:
+    """A node with a clip that never ends and a camera that ends with `error`."""
+
+    def source(address: str, *others: Any, **named: Any) -> Any:
+        return GoneCamera(error) if address == "picamera" else make_source(address, *others, **named)
+
+    monkeypatch.setattr("ruid_edge.node.make_source", source)
+    chosen = settings(folder, source=f"west={CLIP} door=picamera", hub_url="wss://127.0.0.1:9")
+    return EdgeNode(chosen, spool=spool, embedder=load_embedder("reid-osnet", threads=1))
+
+
+async def test_a_camera_that_only_a_new_process_finds_ends_the_node_and_the_reason_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool.open(tmp_path / "spool", max_bytes=10_000_000)
+    running = two_cameras(tmp_path, spool, monkeypatch, NodeFailed("camera 0 does not come back"))
+    with pytest.raises(NodeFailed, match="does not come back") as ended:
+        await asyncio.wait_for(running.run(), 60)
+    spool.close()
+    assert ended.value.exit_code == 70
+    assert take_last_words(tmp_path) == "camera 0 does not come back"
+
+
+async def test_a_camera_that_never_was_leaves_the_others_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool.open(tmp_path / "spool", max_bytes=10_000_000)
+    running = two_cameras(tmp_path, spool, monkeypatch, SourceMissing("there is no such camera"))
+    task = asyncio.create_task(running.run())
+    await frames_worked_on(running, 5)
+    running.stop()
+    await asyncio.wait_for(task, 30)
+    spool.close()
+    assert take_last_words(tmp_path) == ""

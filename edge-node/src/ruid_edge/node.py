@@ -31,7 +31,7 @@ from ruid_edge.settings import CameraSettings, EdgeSettings
 from ruid_edge.spool import Spool
 from ruid_edge.uplink import Answers, Applicant, Uplink
 from ruid_edge.uplink.messages import crossing_message, live_message, stay_message, tracklet_message
-from ruid_edge.watchdog import Watchdog, take_last_words
+from ruid_edge.watchdog import Watchdog, leave_last_words, take_last_words
 
 _OUTBOX_ITEMS = 256
 _FLUSH_S = 1.5
@@ -96,6 +96,7 @@ class EdgeNode:
             self._keeper.close()
         await self._wind_down(uplink, outbox)
         if self._failure is not None:
+            leave_last_words(self._state_dir, str(self._failure))
             raise self._failure
 
     def stop(self) -> None:
@@ -293,11 +294,13 @@ class EdgeNode:
         self._over.set()
 
     def _camera_failed(self, camera_id: str, error: EdgeError) -> None:
-        """One camera cannot go on; the node does while it has another."""
+        """One camera cannot go on; the node does while it has another, unless a new process would find it again."""
         camera = self._cameras[camera_id]
         camera.tally.lost(str(error))
         _log.error("camera given up", camera=camera.name, reason=str(error))
-        if all(other.ended or other is camera for other in self._cameras.values()):
+        if isinstance(error, NodeFailed):
+            self._fail(error)
+        elif all(other.ended or other is camera for other in self._cameras.values()):
             self._failure = self._failure or error
 
     def _capture_ended(self, camera_id: str) -> None:
