@@ -179,6 +179,19 @@ def test_the_node_finds_the_hub_where_the_hub_listens() -> None:
     assert f"{node_port}:{node_port}" in service("hub")["ports"]
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_device_is_hub_and_camera_until_a_device_variable_says_otherwise(name: str) -> None:
+    """The fleet's default and the compose file's say the same; an empty list of names is none."""
+    fleet = [
+        variable
+        for variable in read_yaml("balena.yml")["data"]["applicationEnvironmentVariables"]
+        if "RUID_ROLE" in variable
+    ]
+    assert fleet == [{"RUID_ROLE": "both"}]
+    assert service(name)["environment"]["RUID_ROLE"] == "both"
+    assert load_hub_settings(service("hub")["environment"]).names == ""
+
+
 def test_the_hub_lets_the_node_of_its_own_machine_in() -> None:
     """Both read the secret in one file, of a volume that nobody else has."""
     files = {image_environment(name)["RUID_JOIN_FILE"] for name in SERVICES}
