@@ -89,8 +89,7 @@ def load_settings(environment: Mapping[str, str], **options: object) -> EdgeSett
 
 
 def _check(settings: EdgeSettings) -> None:
-    url = urlsplit(settings.hub_url)
-    if settings.hub_url and (url.scheme != "wss" or not url.hostname):
+    if settings.hub_url and not _is_hub_address(settings.hub_url):
         raise BadSettings(f"RUID_HUB_URL is '{settings.hub_url}': it must look like wss://hub.local:8765, or be empty")
     if settings.threads < 1:
         raise BadSettings("RUID_THREADS must be at least 1")
@@ -98,3 +97,12 @@ def _check(settings: EdgeSettings) -> None:
         raise BadSettings("RUID_SPOOL_MAX_MB must be at least 1")
     if not 0 < len(settings.node_name) <= 80 or not settings.node_name.isprintable():
         raise BadSettings("RUID_NODE_NAME must be 1 to 80 printable characters")
+
+
+def _is_hub_address(text: str) -> bool:
+    """Whether it names a host over TLS; the link is never plain, so `ws://` is none."""
+    try:
+        url = urlsplit(text)
+        return url.scheme == "wss" and bool(url.hostname) and url.port != 0
+    except ValueError:  # a port that is no port, or half an address
+        return False
