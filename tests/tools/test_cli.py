@@ -33,6 +33,7 @@ COMMANDS = [
     "eval crossings",
     "bench edge",
     "bench link",
+    "bench kills",
     "bench identity",
     "bench runtimes",
     "models add",

@@ -75,3 +75,9 @@ def test_a_world_can_be_written_and_told_apart_again(tmp_path: Path, capsys: pyt
 def test_a_world_without_people_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FleetUsageError, match="--people"):
         simulate(out=tmp_path / "world.npz", people=0)
+
+
+@pytest.mark.parametrize("hub", ["", "wss://localhost:8765"])
+def test_a_world_goes_either_to_a_file_or_to_a_hub(tmp_path: Path, hub: str) -> None:
+    with pytest.raises(FleetUsageError, match="either --out"):
+        simulate(out=tmp_path / "world.npz" if hub else None, hub=hub)

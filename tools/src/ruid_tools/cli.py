@@ -36,6 +36,7 @@ bench.command("ruid_tools.bench.identity_command:identity", name="identity")
 bench.command("ruid_tools.bench.runtimes_command:runtimes", name="runtimes")
 bench.command("ruid_tools.bench.hub_command:hub", name="hub")
 bench.command("ruid_tools.bench.link_command:link", name="link")
+bench.command("ruid_tools.bench.kills_command:kills", name="kills")
 app.command(bench)
 
 fleet = App(name="fleet", help="Many cameras and people, without any.")
