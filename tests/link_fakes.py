@@ -77,6 +77,9 @@ class Hub:
     def health(self, node_id: str, health: wm.Health, at_s: float) -> None:
         self._note("health")
 
+    def clock_measured(self, node_id: str, *, offset_s: float, error_s: float) -> None:
+        self._note(f"clock measured {offset_s:g} {error_s:g}")
+
     def configured(self, node_id: str, configured: wm.Configured) -> None:
         self._note(f"configured {configured.revision}")
 

@@ -189,6 +189,7 @@ async def test_a_clock_that_is_off_is_corrected(hub: Hub, tmp_path: Path) -> Non
                 await node.send(encode(wm.Item(3, len(hub.items) + 1, gap)))
                 assert isinstance(decode_hub_message(await wait_bytes(node)), wm.Ack)
     assert [item.offset_s for item in hub.items] == [40.0, 0.0]
+    assert hub.said.count("clock measured 40 0.01") == 1
 
 
 async def test_a_port_in_use_is_told_in_one_line(hub: Hub) -> None:

@@ -206,6 +206,14 @@ class TestCameraNumbers:
         assert latency is not None
         assert (latency.p50_ms, latency.p95_ms) == (100, 190)
 
+    def test_the_clock_of_a_node_is_with_its_cameras_until_it_connects_anew(self, site: Site):
+        assert camera(site).clock_offset_s is None
+        site.clock_measured("node-1", offset_s=-1.2345, error_s=0.0123)
+        site.clock_measured("node-2", offset_s=9.0, error_s=0.0)
+        assert (camera(site).clock_offset_s, camera(site).clock_error_s) == (-1.23, 0.02)
+        site.node_connected(hello(), NOON_S)
+        assert camera(site).clock_offset_s is None
+
     def test_no_identity_no_latency(self, site: Site):
         assert camera(site).latency is None
 

@@ -89,6 +89,11 @@ class HubService:
         self._site.health(node_id, health, at_s)
         self._notifier.changed()
 
+    def clock_measured(self, node_id: str, *, offset_s: float, error_s: float) -> None:
+        """How far a node's clock is from ours."""
+        self._site.clock_measured(node_id, offset_s=offset_s, error_s=error_s)
+        self._notifier.changed()
+
     def configured(self, node_id: str, configured: Configured) -> None:
         """What became of a configuration."""
         self._metrics.messages.labels("configured").inc()

@@ -14,7 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import floor
+from math import ceil, floor
 
 from ruid_core.wire.messages import CameraHealth, Health, Hello, Live
 from ruid_hub.cards import CARDS, Cards, KnownPerson, Sighting
@@ -110,7 +110,8 @@ class CameraView:
     """One camera for a reader; ages are whole seconds, so that a view changes no more often than it must.
 
     `camera` is `node_id/camera_id`; `reason` says why it is not up. `senses` names what is wrong with the picture,
-    `steps` what the node gave up to keep pace, `temperature_c` is the node's in whole degrees.
+    `steps` what the node gave up to keep pace, `temperature_c` is the node's in whole degrees. `clock_offset_s` is what
+    the node's clock lacks to the hub's, give or take `clock_error_s`; None until the node has measured it.
     """
 
     camera: str
@@ -129,6 +130,8 @@ class CameraView:
     senses: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     temperature_c: int | None = None
+    clock_offset_s: float | None = None
+    clock_error_s: float | None = None
 
     @property
     def dropped(self) -> int:
@@ -198,6 +201,8 @@ class _Camera:
     senses: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     temperature_c: float | None = None
+    clock_offset_s: float | None = None
+    clock_error_s: float | None = None
     samples: deque[HealthSample] = field(default_factory=lambda: deque[HealthSample](maxlen=SAMPLES))
     _latencies_ms: deque[float] = field(default_factory=lambda: deque[float](maxlen=LATENCIES))
 
@@ -275,6 +280,7 @@ class Site:
             if camera is not None:
                 camera.name, camera.node_name = info.name or info.camera_id, hello.node_name or hello.node_id
                 camera.boot_epoch, camera.tracks = hello.boot_epoch, ()
+                camera.clock_offset_s = camera.clock_error_s = None
                 if camera.since_s is None:
                     camera.since_s = at_s
 
@@ -306,6 +312,11 @@ class Site:
                 camera.temperature_c = health.temperature_c
                 self._camera_health(camera, reported, at_s)
                 camera.sample(health, at_s)
+
+    def clock_measured(self, node_id: str, *, offset_s: float, error_s: float) -> None:
+        """How far a node's clock is from the hub's; to hundredths, so that jitter is no change of the picture."""
+        for camera in self._of_node(node_id):
+            camera.clock_offset_s, camera.clock_error_s = round(offset_s, 2), ceil(error_s * 100) / 100
 
     def shapes_named(self, camera: str, *, zones: Mapping[str, str], lines: Mapping[str, str]) -> None:
         """What the zones and lines of a camera are called: id to name."""
@@ -510,4 +521,6 @@ def _camera_view(camera: _Camera, people_now: int, at_s: float) -> CameraView:
         senses=camera.senses,
         steps=camera.steps,
         temperature_c=None if camera.temperature_c is None else round(camera.temperature_c),
+        clock_offset_s=camera.clock_offset_s,
+        clock_error_s=camera.clock_error_s,
     )

@@ -113,6 +113,15 @@ def test_the_clocks_learn_how_far_they_are_apart() -> None:
     assert ingest.receive(probe, now_s=NOW_S + 101) == OffsetKnown(best.offset_s, best.error_s)
 
 
+@pytest.mark.parametrize(
+    ("offset_s", "error_s"), [(float("inf"), 0.1), (float("nan"), 0.1), (1.0, -0.1), (1.0, float("nan"))]
+)
+def test_a_clock_measure_that_is_no_number_is_answered_and_not_believed(offset_s: float, error_s: float) -> None:
+    _, ingest = running_pair()
+    assert ingest.receive(encode(wm.ClockProbe(NOW_S, offset_s, error_s)), now_s=NOW_S) is None
+    assert len(ingest.take_outgoing()) == 1
+
+
 def test_a_reply_that_was_held_up_is_not_believed() -> None:
     clock = ClockEstimator()
     assert clock.best is None

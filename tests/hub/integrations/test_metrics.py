@@ -37,6 +37,20 @@ def test_a_hostile_camera_name_cannot_add_or_change_a_number(tmp_path: Path):
     store.close()
 
 
+def test_the_clock_of_a_node_is_told_once_however_many_cameras_it_has(tmp_path: Path):
+    store, site, metrics = open_store(tmp_path / "hub.db"), Site(), HubMetrics()
+    metrics.registry.register(SiteCollector(site=site, store=store, feed_counts=FeedCounts(), clock=FakeClock()))
+    site.node_connected(hello("pi", cameras={"a": "A", "b": "B"}), NOON_S)
+    site.node_connected(hello("new"), NOON_S)
+    site.clock_measured("pi", offset_s=2.5, error_s=0.01)
+    found = samples(metrics)
+    assert {key: value for key, value in found.items() if key[0].startswith("ruid_node_clock")} == {
+        ("ruid_node_clock_offset_seconds", "pi"): 2.5,
+        ("ruid_node_clock_error_seconds", "pi"): 0.01,
+    }
+    store.close()
+
+
 def test_what_the_service_counts_is_there_under_its_name():
     metrics = HubMetrics()
     metrics.messages.labels(kind="item").inc(4)

@@ -7,6 +7,7 @@ place in the order is kept and the loss is on record. A bad live or health messa
 Repeated abuse closes the session.
 """
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
@@ -286,5 +287,7 @@ class IngestSession:
     def _clock(self, probe: ClockProbe, *, now_s: float) -> OffsetKnown | None:
         self._outgoing.append(encode(ClockReply(sent_at_s=probe.sent_at_s, hub_at_s=now_s)))
         if probe.offset_s is None or probe.error_s is None:
+            return None
+        if not math.isfinite(probe.offset_s) or not 0 <= probe.error_s < math.inf:
             return None
         return OffsetKnown(probe.offset_s, probe.error_s)

@@ -74,6 +74,10 @@ class NodeEvents(Protocol):
         """How a node does."""
         ...
 
+    def clock_measured(self, node_id: str, *, offset_s: float, error_s: float) -> None:
+        """How far a node's clock is from ours (add to node time), by its own measure."""
+        ...
+
     def configured(self, node_id: str, configured: Configured) -> None:
         """What became of a configuration."""
         ...
@@ -324,6 +328,7 @@ class IngestServer:
             case OffsetKnown(offset_s, error_s):
                 # An offset that may be nothing but delay is not one: it would only jitter the times.
                 connection.offset_s = offset_s if abs(offset_s) > error_s else 0.0
+                self._events.clock_measured(connection.node_id, offset_s=offset_s, error_s=error_s)
             case NodeLeft(reason, finished):
                 connection.farewell = _Farewell(reason, finished)
                 return False

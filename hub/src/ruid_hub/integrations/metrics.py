@@ -70,6 +70,7 @@ class SiteCollector(Collector):
         yield _gauge("ruid_site_people", "People in view now", view.people_now)
         yield _gauge("ruid_site_unique_people", "Different people so far", view.unique.count)
         yield from _camera_metrics(view.cameras)
+        yield from _clock_metrics(view.cameras)
         yield from self._store_metrics()
         yield from self._feed_metrics()
 
@@ -103,6 +104,17 @@ def _camera_metrics(cameras: tuple[CameraView, ...]) -> Iterator[Metric]:
         for reason, frames in camera.drops:
             drops.add_metric([camera.camera, reason], frames)
     yield from (up, people, fps, drops)
+
+
+def _clock_metrics(cameras: tuple[CameraView, ...]) -> Iterator[Metric]:
+    """One sample for each node, whichever of its cameras tells."""
+    offset = GaugeMetricFamily("ruid_node_clock_offset_seconds", "What the node's clock lacks", labels=["node"])
+    error = GaugeMetricFamily("ruid_node_clock_error_seconds", "How wrong the offset may be", labels=["node"])
+    for node_id, camera in {camera.camera.rpartition("/")[0]: camera for camera in cameras}.items():
+        if camera.clock_offset_s is not None and camera.clock_error_s is not None:
+            offset.add_metric([node_id], camera.clock_offset_s)
+            error.add_metric([node_id], camera.clock_error_s)
+    yield from (offset, error)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
