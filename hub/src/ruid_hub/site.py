@@ -112,6 +112,7 @@ class CameraView:
     `camera` is `node_id/camera_id`; `reason` says why it is not up. `senses` names what is wrong with the picture,
     `steps` what the node gave up to keep pace, `temperature_c` is the node's in whole degrees. `clock_offset_s` is what
     the node's clock lacks to the hub's, give or take `clock_error_s`; None until the node has measured it.
+    `started_after` is why the node's run before this one ended; empty where it ended well.
     """
 
     camera: str
@@ -132,6 +133,7 @@ class CameraView:
     temperature_c: int | None = None
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
+    started_after: str = ""
 
     @property
     def dropped(self) -> int:
@@ -203,6 +205,7 @@ class _Camera:
     temperature_c: float | None = None
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
+    started_after: str = ""
     samples: deque[HealthSample] = field(default_factory=lambda: deque[HealthSample](maxlen=SAMPLES))
     _latencies_ms: deque[float] = field(default_factory=lambda: deque[float](maxlen=LATENCIES))
 
@@ -309,7 +312,7 @@ class Site:
         for reported in health.cameras:
             camera = self._camera(f"{node_id}/{reported.camera_id}")
             if camera is not None:
-                camera.temperature_c = health.temperature_c
+                camera.temperature_c, camera.started_after = health.temperature_c, health.started_after
                 self._camera_health(camera, reported, at_s)
                 camera.sample(health, at_s)
 
@@ -523,4 +526,5 @@ def _camera_view(camera: _Camera, people_now: int, at_s: float) -> CameraView:
         temperature_c=None if camera.temperature_c is None else round(camera.temperature_c),
         clock_offset_s=camera.clock_offset_s,
         clock_error_s=camera.clock_error_s,
+        started_after=camera.started_after,
     )

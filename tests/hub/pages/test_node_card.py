@@ -1,7 +1,9 @@
 """What the Cameras page says of a node besides its cameras."""
 
+from msgspec.structs import replace
+
 from hub.pages.test_rendering import ADMIN, Elements, make_templates
-from hub_fakes import NOON_S, hello
+from hub_fakes import NOON_S, health, hello
 from ruid_hub.nodes import Node
 from ruid_hub.pages.cameras import CamerasPage, NodeCard
 from ruid_hub.site import Site
@@ -22,3 +24,13 @@ def test_how_far_its_clock_is_off_is_said_once_it_is_known() -> None:
     assert "node-clock" not in shown(site).texts
     site.clock_measured("node-1", offset_s=-1.5, error_s=0.011)
     assert shown(site).text("node-clock") == "clock off by -1.50 s, give or take 0.02 s"
+
+
+def test_why_it_started_anew_is_said_as_text_until_a_run_that_began_well() -> None:
+    site, reason = Site(), "camera 0 <b>does not come back</b>"
+    site.node_connected(hello(), NOON_S)
+    site.health("node-1", replace(health(), started_after=reason), NOON_S)
+    assert site.view(NOON_S).cameras[0].started_after == reason
+    assert shown(site).text("node-restart") == f"started anew because: {reason}"
+    site.health("node-1", health(), NOON_S)
+    assert "node-restart" not in shown(site).texts
