@@ -211,3 +211,28 @@ async def test_pages_see_only_the_cameras_within_their_reach():
         await one_node.aclose()
         await everywhere.aclose()
         assert hub.feed.counts.open_pages == 0
+
+
+async def test_a_page_whose_rights_were_taken_away_gets_nothing_more():
+    async with running() as hub:
+        may = [True]
+        page = hub.feed.stream(still_may=lambda: may[0])
+        assert b"now=0" in await following(page)
+        may[0] = False
+        hub.people(2)
+        with pytest.raises(StopAsyncIteration):
+            await following(page)
+        assert hub.feed.counts.open_pages == 0
+
+
+async def test_a_quiet_page_whose_rights_were_taken_away_ends_with_the_next_pulse(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(feed_module, "PULSE_S", 0.05)
+    async with running() as hub:
+        may = [True]
+        page = hub.feed.stream(still_may=lambda: may[0])
+        await following(page)
+        waiting = asyncio.create_task(following(page))
+        await asyncio.sleep(0)
+        may[0] = False
+        with pytest.raises(StopAsyncIteration):
+            await waiting

@@ -58,9 +58,7 @@ class LiveFeed:
     Pages that may see the same cameras share one picture and its bytes.
     """
 
-    def __init__(
-        self, *, site: Site, renderer: Renderer, notifier: ChangeNotifier, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, *, site: Site, renderer: Renderer, notifier: ChangeNotifier, clock: Callable[[], float]) -> None:
         self.counts = FeedCounts()
         self._site = site
         self._renderer = renderer
@@ -87,14 +85,19 @@ class LiveFeed:
         for reach, shown in self._shown.items():
             self._refresh(reach, shown)
 
-    async def stream(self, reach: Reach = EVERYWHERE) -> AsyncGenerator[bytes]:
-        """Everything within a reach first, then what changed, and a pulse when nothing does."""
+    async def stream(
+        self, reach: Reach = EVERYWHERE, *, still_may: Callable[[], bool] = lambda: True
+    ) -> AsyncGenerator[bytes]:
+        """Everything within a reach first, then what changed, and a pulse when nothing does.
+
+        It ends once `still_may` says no, a pulse later at the latest.
+        """
         shown = self._shown.setdefault(reach, _Shown(LivePicture(self._renderer)))
         shown.pages += 1
         self.counts.open_pages += 1
         try:
             self._refresh(reach, shown)
-            async for sent in self._follow(shown):
+            async for sent in self._follow(shown, still_may):
                 yield sent
         finally:
             self.counts.open_pages -= 1
@@ -102,12 +105,12 @@ class LiveFeed:
             if not shown.pages:
                 del self._shown[reach]
 
-    async def _follow(self, shown: _Shown) -> AsyncGenerator[bytes]:
+    async def _follow(self, shown: _Shown, still_may: Callable[[], bool]) -> AsyncGenerator[bytes]:
         revision, hung_up = 0, self.counts.failures
-        while not self._notifier.closed and hung_up == self.counts.failures:
+        while still_may() and not self._notifier.closed and hung_up == self.counts.failures:
             following = shown.next
             if revision == shown.picture.revision:
-                if not await _set_within(following, PULSE_S):
+                if not await _set_within(following, PULSE_S) and still_may():
                     yield PULSE
                 continue
             newest = shown.picture.revision

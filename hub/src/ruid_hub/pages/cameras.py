@@ -20,14 +20,14 @@ from ruid_hub.live.shapes import name_shapes
 from ruid_hub.nodes import Node, NodeConfiguration, NodeRegister, NodesError, NoSuchNode, PendingNode
 from ruid_hub.observations import CoverageGap
 from ruid_hub.pages.frame import Frame, Notice
-from ruid_hub.pages.look import Form, Look
+from ruid_hub.pages.look import Form, Look, sees_all
 from ruid_hub.pages.notices import refusal
 from ruid_hub.pages.people import CORRECTING, LOOKING
 from ruid_hub.site import CameraView, HealthSample, Site
 from ruid_hub.store import Store
 from ruid_hub.store import pages as reading
 
-ADMINISTERING = [requires(Role.ADMIN)]
+ADMINISTERING = [requires(Role.ADMIN), sees_all]
 DAY_S = 86_400.0
 GAPS_SHOWN = 20
 TEXT = 80
@@ -137,7 +137,7 @@ async def cameras_page(
     ]
     shown = tuple(card for card in cards if card.cameras or look.caller.reach.covers_node(card.node.node_id))
     theirs = {view.camera for card in cards for view in card.cameras}
-    is_admin = look.caller.role >= Role.ADMIN
+    is_admin = look.caller.role >= Role.ADMIN and look.caller.reach.everywhere
     page = CamerasPage(
         frame=look.frame("cameras"),
         pending=nodes.pending() if is_admin else (),

@@ -175,6 +175,7 @@ async def adjust(data: Form, look: Given[Look], site: Given[Site], counting: Giv
         await asyncio.to_thread(counting.adjust, place, int(people), look.actor)
     except CountingError as error:
         return look.go(back, refusal(error))
+    await look.note("counts.adjust", place.camera or place.site_id or "", {"people": int(people)})
     return look.go(back, f"From now on the count starts at {people}.")
 
 

@@ -14,6 +14,10 @@ class Place:
     path: str
     least: Role = Role.VIEWER
 
+    def open_to(self, caller: Caller) -> bool:
+        """Whether somebody may see it; what is for admins is for those who see every camera."""
+        return caller.role >= self.least and (self.least < Role.ADMIN or caller.reach.everywhere)
+
 
 PLACES = (
     Place("live", "Live", "/"),
@@ -32,6 +36,7 @@ class Viewer:
     name: str
     role: str
     may_operate: bool
+    may_erase: bool
     may_administer: bool
     may_sign_out: bool
 
@@ -42,7 +47,8 @@ class Viewer:
             name=caller.name,
             role=caller.role.word,
             may_operate=caller.role >= Role.OPERATOR,
-            may_administer=caller.role >= Role.ADMIN,
+            may_erase=caller.role >= Role.OPERATOR and caller.reach.everywhere,
+            may_administer=caller.role >= Role.ADMIN and caller.reach.everywhere,
             may_sign_out=caller.way is Way.SESSION,
         )
 

@@ -138,15 +138,17 @@ async def people_page(
     """The list, or only the part of it that filters change."""
     asked = request.query_params
     query = _query(asked)
+    if query.camera:
+        look.must_cover(query.camera)
     wanted = query.filter(clock(), reachable_cameras(look, site))
     rows, more = await asyncio.to_thread(_people, store, wanted, _cursor(asked.get("after", "")))
-    view = site.view(clock())
+    view = site.view(clock(), sees=look.sees)
     page = PeoplePage(
         frame=look.frame("people"),
         query=query,
         people=tuple(named(row, site, look) for row in rows),
         present=frozenset(card.identity_id for card in view.people if card.present),
-        cameras=tuple((seen.camera, seen.name) for seen in view.cameras if look.caller.reach.covers(seen.camera)),
+        cameras=tuple((seen.camera, seen.name) for seen in view.cameras),
         more="" if more is None else query.address(more),
         suggestions=len(await _pairs(look, hand, store, site)),
     )
@@ -171,7 +173,7 @@ async def lookalikes_page(
     page = LookalikesPage(
         frame=look.frame("people", notice),
         example=named(example, site, look),
-        example_picture=example.thumbnail_id,
+        example_picture=named(example, site, look).thumbnail_id,
         found=_shown(found, site, look),
     )
     return look.page(page)
@@ -216,11 +218,13 @@ async def answer_review(data: Form, look: Given[Look], hand: Given[OperatorHand]
     """One pair answered by its own button, or every chosen pair by the button below."""
     answer, _, only = str(data.get("answer", "")).partition(" ")
     chosen = [only] if only else several(data.get("pair"))
+    pairs = [(first_id, second_id) for first_id, _, second_id in (pair.partition(":") for pair in chosen[:SUGGESTIONS])]
+    await look.must_reach(*(identity_id for pair in pairs for identity_id in pair))
     notice = Notice("Choose the pairs first.", refused=True)
     try:
-        for pair in chosen[:SUGGESTIONS]:
-            first_id, _, second_id = pair.partition(":")
-            notice = said(await hand.decide_suggestion(first_id, second_id, look.actor, same=answer == "same"))
+        for first_id, second_id in pairs:
+            decided = hand.decide_suggestion(first_id, second_id, look.actor, same=answer == "same")
+            notice = said(await look.noted(decided))
     except HandError as error:
         notice = refusal(error)
     if len(chosen) > 1 and not notice.refused:
@@ -229,8 +233,10 @@ async def answer_review(data: Form, look: Given[Look], hand: Given[OperatorHand]
 
 
 def named(row: PersonRow, site: Site, look: Look) -> PersonRow:
-    """The same person with the names of the cameras that the caller may see."""
-    return replace(row, cameras=tuple(site.name_of(key) for key in row.cameras if look.caller.reach.covers(key)))
+    """The same person with the names of the cameras that the caller may see; no picture, where others saw them too."""
+    seen_by = tuple(key for key in row.cameras if look.caller.reach.covers(key))
+    picture = row.thumbnail_id if seen_by == row.cameras else None
+    return replace(row, cameras=tuple(site.name_of(key) for key in seen_by), thumbnail_id=picture)
 
 
 def reachable_cameras(look: Look, site: Site) -> frozenset[str] | None:

@@ -2,20 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from ruid_hub.access import Audit
 from ruid_hub.api.given import Given
 from ruid_hub.errors import HubError
 from ruid_hub.hand import Erased, Explanation, HandError, Operation, OperationKind, OperatorHand
 from ruid_hub.observations import TrackKey
 from ruid_hub.pages.frame import Frame, Notice
-from ruid_hub.pages.look import AnyRequest, Form, Look, several
+from ruid_hub.pages.look import AnyRequest, Form, Look, sees_all, several
 from ruid_hub.pages.notices import refusal, said
 from ruid_hub.pages.people import CORRECTING, LOOKING, named
 from ruid_hub.pages.texts import plural
@@ -29,6 +28,7 @@ OPERATIONS_READ = 200
 OPERATIONS_SHOWN = 12
 NAMED_OFFERED = 200
 NARROWEST_PERCENT = 0.8
+MOST_INTEGER = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,6 @@ async def person_page(
     site: Given[Site],
     store: Given[Store],
     hand: Given[OperatorHand],
-    audit: Given[Audit],
     clock: Given[Callable[[], float]],
 ) -> Response[str]:
     """Everything about one person; that somebody looked is written down."""
@@ -111,9 +110,9 @@ async def person_page(
     if person is None:
         raise NotFoundException
     look.must_cover(*person.cameras)
-    await asyncio.to_thread(audit.record, look.caller, "person.look", identity_id)
+    await look.note("person.look", identity_id)
     shown = [seen for seen in sightings[:SIGHTINGS_SHOWN] if look.caller.reach.covers(seen.track.camera)]
-    card = next((card for card in site.view(clock()).people if card.identity_id == identity_id), None)
+    card = next((card for card in site.view(clock(), sees=look.sees).people if card.identity_id == identity_id), None)
     page = PersonPage(
         frame=look.frame("people"),
         person=named(person, site, look),
@@ -121,8 +120,10 @@ async def person_page(
         timeline=timeline(shown, site, look),
         sightings=tuple((seen, site.name_of(seen.track.camera)) for seen in shown),
         more=f"/people/{identity_id}?before={shown[-1].last_s!r}" if len(sightings) > SIGHTINGS_SHOWN else "",
-        operations=await _operations(hand, identity_id),
-        others=tuple(other for other in others if other[0] != identity_id),
+        operations=await _operations(hand, identity_id) if look.caller.reach.everywhere else (),
+        others=tuple(
+            (other.identity_id, other.label or "") for other in others if look.caller.reach.covers_any(other.cameras)
+        ),
     )
     return look.page(page)
 
@@ -134,23 +135,22 @@ async def why_page(
     site: Given[Site],
     store: Given[Store],
     hand: Given[OperatorHand],
-    audit: Given[Audit],
 ) -> Response[str]:
     """Why a sighting belongs to whom it does."""
     track, identity_id = await asyncio.to_thread(_track, store, observation_id)
     look.must_cover(track.camera)
     try:
-        explanation = await hand.explain(track)
+        explanation = await _within_reach(await hand.explain(track), look)
     except HandError:
         explanation = None
-    await asyncio.to_thread(audit.record, look.caller, "person.look", identity_id)
+    await look.note("person.look", identity_id)
     nearest = () if explanation is None else explanation.nearest
     pictures = await asyncio.to_thread(_pictures, store, [near.track for near in nearest])
     page = WhyPage(
         frame=look.frame("people"),
         explanation=explanation,
         camera_name=site.name_of(track.camera),
-        nearest_pictures={key: picture for key, picture in pictures.items() if look.caller.reach.covers(key.camera)},
+        nearest_pictures=pictures,
         back=f"/people/{identity_id}",
     )
     return look.block(page, "why") if look.partial else look.page(page)
@@ -168,7 +168,9 @@ async def rename(
 @post("/people/{identity_id:str}/merge", guards=CORRECTING, include_in_schema=False)
 async def merge(identity_id: FromPath[str], data: Form, look: Given[Look], hand: Given[OperatorHand]) -> Response[None]:
     """Somebody else (`other`) is this person too."""
-    return await look.correct(hand.merge(identity_id, str(data.get("other", "")), look.actor), f"/people/{identity_id}")
+    other_id = str(data.get("other", ""))
+    await look.must_reach(other_id)
+    return await look.correct(hand.merge(identity_id, other_id, look.actor), f"/people/{identity_id}")
 
 
 @post("/people/{identity_id:str}/sightings", guards=CORRECTING, include_in_schema=False)
@@ -183,8 +185,11 @@ async def correct_sightings(
     tracks = await asyncio.to_thread(_tracks, store, chosen)
     for track in tracks:
         look.must_cover(track.camera)
+    other_id = str(data.get("other", ""))
+    if other_id:
+        await look.must_reach(other_id)
     try:
-        operations = await _apply(hand, str(data.get("do", "")), tracks, identity_id, str(data.get("other", "")), look)
+        operations = await _apply(hand, str(data.get("do", "")), tracks, identity_id, other_id, look)
     except HubError as error:
         return look.go(here, refusal(error))
     if not operations:
@@ -195,10 +200,8 @@ async def correct_sightings(
     return look.go(there, said(operations[-1]))
 
 
-@post("/people/{identity_id:str}/erase", guards=CORRECTING, include_in_schema=False)
-async def erase(
-    identity_id: FromPath[str], data: Form, look: Given[Look], hand: Given[OperatorHand], audit: Given[Audit]
-) -> Response[None]:
+@post("/people/{identity_id:str}/erase", guards=[*CORRECTING, sees_all], include_in_schema=False)
+async def erase(identity_id: FromPath[str], data: Form, look: Given[Look], hand: Given[OperatorHand]) -> Response[None]:
     """Forget a person everywhere, once `sure` is ticked."""
     if data.get("sure") != "on":
         return look.go(f"/people/{identity_id}", Notice("Tick that you are sure first.", refused=True))
@@ -206,6 +209,7 @@ async def erase(
         erased = await hand.erase(identity_id, look.actor)
     except HandError as error:
         return look.go(f"/people/{identity_id}", refusal(error))
+    await look.note("person.erase", identity_id)
     return look.go("/people", _erased(erased))
 
 
@@ -213,7 +217,7 @@ async def erase(
 async def undo(operation_id: FromPath[int], look: Given[Look], hand: Given[OperatorHand]) -> Response[None]:
     """Take an operation back, and see the person that it was about."""
     try:
-        operation = await hand.undo(operation_id, look.actor)
+        operation = await look.noted(hand.undo(operation_id, look.actor))
     except HandError as error:
         return look.go("/people", refusal(error))
     return look.go(f"/people/{operation.other_id or operation.identity_id}", said(operation))
@@ -243,12 +247,23 @@ async def _apply(
     hand: OperatorHand, do: str, tracks: Sequence[TrackKey], identity_id: str, other_id: str, look: Look
 ) -> list[Operation]:
     if do == "split":
-        return [await hand.split(identity_id, tracks, look.actor)]
+        return [await look.noted(hand.split(identity_id, tracks, look.actor))]
     if do == "not":
-        return [await hand.not_this_person(track, identity_id, look.actor) for track in tracks]
+        return [await look.noted(hand.not_this_person(track, identity_id, look.actor)) for track in tracks]
     if do == "move" and other_id:
-        return [await hand.move(track, other_id, look.actor) for track in tracks]
+        return [await look.noted(hand.move(track, other_id, look.actor)) for track in tracks]
     return []
+
+
+async def _within_reach(explanation: Explanation, look: Look) -> Explanation:
+    """Without the people and cameras that the caller may not see."""
+    alternatives = [other for other in explanation.alternatives if await look.reaches(other.identity_id)]
+    return replace(
+        explanation,
+        nearest=tuple(near for near in explanation.nearest if look.caller.reach.covers(near.track.camera)),
+        alternatives=tuple(alternatives),
+        previous=tuple([former for former in explanation.previous if await look.reaches(former.identity_id)]),
+    )
 
 
 async def _operations(hand: OperatorHand, identity_id: str) -> tuple[Operation, ...]:
@@ -269,12 +284,14 @@ def _erased(erased: Erased) -> Notice:
 
 def _read(
     store: Store, identity_id: str, before_s: float | None
-) -> tuple[PersonRow | None, list[SightingRow], list[tuple[str, str]]]:
+) -> tuple[PersonRow | None, list[SightingRow], list[PersonRow]]:
     with store.reading() as connection:
+        named_ids = [known_id for known_id, _ in reading.named_people(connection, NAMED_OFFERED)]
+        known = reading.persons(connection, named_ids)
         return (
             reading.person(connection, identity_id),
             reading.sightings(connection, identity_id, limit=SIGHTINGS_SHOWN + 1, before_s=before_s),
-            reading.named_people(connection, NAMED_OFFERED),
+            [known[known_id] for known_id in named_ids if known_id in known and known_id != identity_id],
         )
 
 
@@ -284,6 +301,8 @@ def _exists(store: Store, identity_id: str) -> bool:
 
 
 def _track(store: Store, observation_id: int) -> tuple[TrackKey, str]:
+    if observation_id > MOST_INTEGER:
+        raise NotFoundException
     with store.reading() as connection:
         found = reading.track_of(connection, observation_id)
     if found is None or found[1] is None:

@@ -86,7 +86,7 @@ class Templates:
             pictures_kept_h=self._pictures_kept_h,
             here=here,
             viewer=None if caller is None else Viewer.of(caller),
-            places=() if caller is None else tuple(place for place in PLACES if caller.role >= place.least),
+            places=() if caller is None else tuple(place for place in PLACES if place.open_to(caller)),
             csrf=csrf,
             notice=notice,
         )

@@ -15,8 +15,7 @@ from ruid_hub.site import Site
 @get("/", guards=[requires(Role.VIEWER)], sync_to_thread=False, include_in_schema=False)
 def live_page(look: Given[Look], site: Given[Site], clock: Given[Callable[[], float]]) -> Response[str]:
     """The live picture of the cameras within reach; the stream follows from there."""
-    reach = look.caller.reach
-    view = site.view(clock(), sees=None if reach.everywhere else reach.covers)
+    view = site.view(clock(), sees=look.sees)
     return html(look.templates.live_page(view, look.frame("live")))
 
 

@@ -98,7 +98,7 @@ async def settings_page(
     by_password = look.caller.way is Way.SESSION
     sessions = await asyncio.to_thread(access.accounts.sessions_of, look.caller.user_key) if by_password else []
     admin = None
-    if look.caller.role >= Role.ADMIN:
+    if look.caller.role >= Role.ADMIN and look.caller.reach.everywhere:
         admin = await asyncio.to_thread(_administration, access, store, site, counting)
         admin = replace(admin, troubles=not_ready(), certificate=bool(authority_pem))
     page = SettingsPage(
