@@ -130,6 +130,13 @@ def test_the_engine_is_rebuilt_from_the_store(store: Store) -> None:
     assert engine.answers == {str(TRACK): "person1"}
 
 
+def test_a_track_that_had_ended_has_ended_after_a_start(store: Store) -> None:
+    Recogniser(store=store, engine=FirstPrototypeEngine()).commit([item(1), item(2, part=1, final=True)])
+    engine = FirstPrototypeEngine()
+    Recogniser(store=store, engine=engine).restore()
+    assert engine.ended == [str(TRACK)]
+
+
 def test_a_full_disk_holds_everything_up_and_loses_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     recogniser = Recogniser(store=store, engine=FirstPrototypeEngine())
     commit = store.commit

@@ -97,6 +97,8 @@ class Recogniser:
                 learned += 1
             except EvidenceRefused as error:
                 self.refusals[type(error).__name__] += 1
+            if row.observation.final:
+                self._engine.end_track(str(row.observation.track), row.observation.ended_at_s)
         self.corrections.resume()
         return learned
 
