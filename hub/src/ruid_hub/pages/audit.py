@@ -1,6 +1,7 @@
 """Audit: who looked at whom, and who changed what."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import urlencode
@@ -33,29 +34,41 @@ WORDS = {
     "person.not_this_person": "said a sighting is not",
     "person.different": "kept two apart",
     "person.erase": "erased",
+    "people.stream": "followed who is where",
+    "sightings.export": "took sightings along",
     "person.undo": "took back a correction of",
     "camera.look": "took a picture of",
+    "camera.still": "took a picture of",
     "camera.rules": "set",
     "node.approve": "let in",
     "node.reject": "turned away",
     "node.rename": "renamed",
     "node.revoke": "kept out",
+    "node.replace": "put another device in the place of",
     "user.add": "added the user",
     "user.change": "changed the user",
     "user.remove": "removed the user",
     "user.password": "changed the password of",
+    "token.add": "made the token",
     "token.issue": "made the token",
     "token.revoke": "revoked the token",
     "session.begin": "signed in from",
     "session.end": "signed out",
     "session.refuse": "refused a sign-in from",
     "hub.setup": "set up this hub as",
+    "hub.backup": "took a backup of this hub",
+    "hub.support": "took a report for support",
+    "site.save": "set up the site",
+    "site.assign": "put a camera into the site",
+    "site.remove": "removed the site",
+    "counts.adjust": "set how many are inside",
+    "counts.settings": "changed how the hub counts",
     "counting.settings": "changed how the hub counts",
     "settings.retention": "changed how long is kept",
     "visits.export": "took visits along",
     "crossings.export": "took crossings along",
 }
-"""Actions in words; one that is not here is shown as it is."""
+"""Actions in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,8 @@ class AuditPage:
 
     frame: Frame
     entries: tuple[AuditEntry, ...]
-    words: dict[str, str]
+    words: Callable[[str], str]
+    """What an entry's action is in words."""
     kinds: dict[str, str]
     kind: str
     actor: str
@@ -96,7 +110,7 @@ async def audit_page(request: AnyRequest, look: Given[Look], audit: Given[Audit]
     page = AuditPage(
         frame=look.frame("audit"),
         entries=tuple(shown),
-        words=WORDS,
+        words=in_words,
         kinds=KINDS,
         kind=kind,
         actor=actor,
@@ -104,3 +118,8 @@ async def audit_page(request: AnyRequest, look: Given[Look], audit: Given[Audit]
         more=f"/audit?{urlencode(onward)}" if len(entries) > ENTRIES_SHOWN else "",
     )
     return look.page(page)
+
+
+def in_words(action: str) -> str:
+    """An action in plain words; one that has none yet is spelt out."""
+    return WORDS.get(action) or action.replace(".", ": ").replace("_", " ")
