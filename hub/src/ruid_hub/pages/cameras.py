@@ -16,6 +16,7 @@ from ruid_core.wire.messages import CameraConfig, Line, Zone
 from ruid_hub.access import Audit, Role
 from ruid_hub.api.given import Given
 from ruid_hub.api.guards import requires
+from ruid_hub.counting import CameraCoverage, Counting, Period, Place, UnknownPlace
 from ruid_hub.live.shapes import name_shapes
 from ruid_hub.nodes import Node, NodeConfiguration, NodeRegister, NodesError, NoSuchNode, PendingNode
 from ruid_hub.observations import CoverageGap
@@ -89,8 +90,8 @@ class CameraPage:
     gaps: tuple[CoverageGap, ...]
     """Of the last day, the newest first."""
     gap_marks: tuple[GapMark, ...]
-    seen_share: float
-    """Share of the last day without a gap."""
+    coverage: CameraCoverage | None
+    """Of the last day, as the counts have it; None before the camera has sent anything."""
     config: CameraConfig | None
     """What the camera is told; None where its node was never let in."""
     applied: bool
@@ -201,6 +202,7 @@ async def camera_page(
     site: Given[Site],
     store: Given[Store],
     nodes: Given[NodeRegister],
+    counting: Given[Counting],
     clock: Given[Callable[[], float]],
 ) -> Response[str]:
     """How one camera did over the last day, and what it is told."""
@@ -212,14 +214,13 @@ async def camera_page(
     gaps = await asyncio.to_thread(_gaps, store, camera, now_s - DAY_S)
     told = _told(nodes, camera)
     config = None if told is None else told.camera(camera.rpartition("/")[2])
-    marks = gap_marks(gaps, now_s)
     page = CameraPage(
         frame=look.frame("cameras"),
         camera=view,
         sparks=sparks(site.health_of(camera)),
         gaps=tuple(gaps[:GAPS_SHOWN]),
-        gap_marks=marks,
-        seen_share=max(0.0, 1 - sum(mark.width_percent for mark in marks) / 100),
+        gap_marks=gap_marks(gaps, now_s),
+        coverage=await asyncio.to_thread(_coverage, counting, camera, now_s),
         config=config,
         applied=told is not None and (told.applied or not told.revision),
         shapes=_shapes_json(config),
@@ -391,6 +392,14 @@ def _shapes_json(config: CameraConfig | None) -> str:
 def _gaps(store: Store, camera: str, since_s: float) -> list[CoverageGap]:
     with store.reading() as connection:
         return reading.gaps_since(connection, since_s, camera=camera)
+
+
+def _coverage(counting: Counting, camera: str, now_s: float) -> CameraCoverage | None:
+    try:
+        coverage = counting.coverage(Period(now_s - DAY_S, now_s), Place(camera=camera))
+    except UnknownPlace:
+        return None
+    return coverage.cameras[0]
 
 
 def _number(text: Any) -> float | None:
