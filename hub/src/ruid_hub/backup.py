@@ -14,9 +14,9 @@ import tempfile
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
+from ruid_hub import __version__
 from ruid_hub.errors import HubError
 from ruid_hub.store import StoreError, open_store
 from ruid_hub.store.copying import copy_from_file, copy_to_file, forget_biometrics
@@ -105,7 +105,7 @@ def drop_own_backups(state_dir: Path) -> int:
 
 
 def _pack(target: Path, database: Path, state_dir: Path) -> None:
-    manifest: dict[str, object] = {"format": FORMAT, "hub": version("ruid-hub"), "made_at_s": time.time()}
+    manifest: dict[str, object] = {"format": FORMAT, "hub": __version__, "made_at_s": time.time()}
     note = database.with_name(MANIFEST)
     note.write_text(json.dumps(manifest), encoding="utf-8")
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Any, ClassVar
 
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from ruid_hub import __version__
 from ruid_hub.access import Access, AccessError, Audit, Permit, Reach, Role, Session, Token, User, Way
 from ruid_hub.api.given import Given
 from ruid_hub.counting import Counting, CountingError, CountingSettings
@@ -107,7 +107,7 @@ async def settings_page(
         sessions=tuple(sessions),
         this_session=look.caller.key,
         retention=store.retention,
-        version=version("ruid-hub"),
+        version=__version__,
         roles=ROLES,
         permits=PERMITS,
         admin=admin,
