@@ -135,9 +135,7 @@ def create_web_app(parts: HubParts, settings: WebSettings) -> Litestar:
     )
     known = {field.name: getattr(parts, field.name) for field in fields(parts)}
     known |= {"templates": templates, "feed": feed, "proxies": settings.proxies}
-    known["streams"] = EventStreams(
-        site=parts.site, access=parts.access, notifier=parts.notifier, clock=parts.clock
-    )
+    known["streams"] = EventStreams(site=parts.site, access=parts.access, notifier=parts.notifier, clock=parts.clock)
     known["notices"] = Notices(new_key=lambda: uuid4().hex)
     app = Litestar(
         route_handlers=[*ROUTES, _static_files(settings)],

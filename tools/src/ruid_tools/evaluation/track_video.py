@@ -93,9 +93,7 @@ def _make_pipeline(settings: PipelineSettings, size_px: tuple[int, int], stages:
     detector = load_detector(settings.detector, threads=settings.threads, width_px=size_px[0], height_px=size_px[1])
     embedder = load_embedder(settings.embedder, threads=settings.threads)
     ids = itertools.count(1)
-    return CameraPipeline(
-        Models(detector, embedder), size_px=size_px, next_track_id=lambda: next(ids), stages=stages
-    )
+    return CameraPipeline(Models(detector, embedder), size_px=size_px, next_track_id=lambda: next(ids), stages=stages)
 
 
 def _rows(number: int, pipeline: CameraPipeline, frame: Frame) -> MotRows:
