@@ -15,6 +15,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from uuid import uuid4
 
 from ruid_hub import __version__
 from ruid_hub.errors import HubError
@@ -172,8 +173,8 @@ def _belongs(member: tarfile.TarInfo, name: PurePosixPath) -> bool:
 
 def _swap(work: Path, place: Path | str, state_dir: Path) -> Path:
     """The new in the place of the old, file by file; the old stays in a folder of its own."""
-    before = state_dir / KEPT_BEFORE / f"before-restore-{int(time.time())}"
-    before.mkdir(parents=True, exist_ok=True)
+    before = state_dir / KEPT_BEFORE / f"before-restore-{int(time.time())}-{uuid4().hex[:6]}"
+    before.mkdir(parents=True)
     if is_address(place):
         open_store(place).close()
         copy_to_file(place, before / DATABASE)

@@ -35,6 +35,8 @@ CSRF_FIELD = "_csrf"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CHECKED = frozenset({"identity_id", "observation_id", "node_id", "camera_id"})
 """What paths may name and `_within_reach` knows."""
+OWN = frozenset({"session_key"})
+"""What paths may name because, without a user's key beside it, it is looked for among the caller's own."""
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -130,7 +132,7 @@ def _within_reach(connection: AnyConnection, caller: Caller) -> None:
         within(caller, f"{named.get('node_id')}/{named['camera_id']}")
     elif "node_id" in named:
         within_nodes(caller, named["node_id"])
-    if named.keys() - CHECKED:
+    if named.keys() - CHECKED - OWN:
         everywhere(caller)
 
 
