@@ -4,12 +4,10 @@ import functools
 import http.server
 import sys
 import threading
-import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from ruid_edge.capture import SourceLost, make_source
@@ -90,64 +88,6 @@ def test_a_device_that_is_not_there_says_so() -> None:
 def read_to_the_end(camera: Any) -> None:
     while camera.read() is not None:
         pass
-
-
-class FakePicamera2:
-    """What our adapter asks of picamera2, in as few lines."""
-
-    broken = False
-
-    def __init__(self, index: int) -> None:
-        if index > 0:
-            raise IndexError("list index out of range")
-        self.closed = False
-
-    def create_video_configuration(self, *, main: dict[str, Any]) -> dict[str, Any]:
-        return main
-
-    def configure(self, configuration: dict[str, Any]) -> None:
-        self.size = configuration["size"]
-
-    def start(self) -> None:
-        pass
-
-    def capture_array(self, stream: str) -> Any:
-        if self.broken:
-            raise RuntimeError("camera frontend has timed out")
-        return np.zeros((self.size[1], self.size[0], 3), np.uint8)
-
-    def close(self) -> None:
-        self.closed = True
-
-
-@pytest.fixture
-def picamera2(monkeypatch: pytest.MonkeyPatch) -> type[FakePicamera2]:
-    module: Any = types.ModuleType("picamera2")
-    module.Picamera2 = FakePicamera2
-    monkeypatch.setitem(sys.modules, "picamera2", module)
-    return FakePicamera2
-
-
-def test_the_pi_camera_gives_frames(picamera2: type[FakePicamera2]) -> None:
-    camera = PiCamera()
-    camera.open()
-    frame = camera.read()
-    assert frame is not None
-    assert frame.picture_bgr.shape == (480, 640, 3)
-    camera.close()
-    camera.close()
-
-
-def test_a_pi_camera_that_hangs_or_is_not_there_says_so(
-    picamera2: type[FakePicamera2], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    camera = PiCamera()
-    camera.open()
-    monkeypatch.setattr(picamera2, "broken", True)
-    with pytest.raises(SourceLost, match="timed out"):
-        camera.read()
-    with pytest.raises(SourceLost, match="ribbon"):
-        PiCamera(3).open()
 
 
 def test_without_picamera2_the_next_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
