@@ -1,7 +1,7 @@
 """The trail is in plain words."""
 
 import re
-from importlib.metadata import version
+import tomllib
 
 from ruid_hub import __version__
 from ruid_hub.hand import OperationKind
@@ -24,4 +24,5 @@ def test_an_action_without_words_is_spelt_out():
 
 
 def test_the_version_is_that_of_the_package():
-    assert __version__ == version("ruid-hub")
+    project = tomllib.loads((REPOSITORY / "hub/pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert __version__ == project["version"]
