@@ -102,13 +102,7 @@ async def _be_hub(
     metrics = HubMetrics()
     service = HubService(site=site, store=store, recogniser=recogniser, notifier=notifier, metrics=metrics)
     commits = GroupCommit(service.commit)
-    register = NodeRegister(
-        store=store,
-        authority=authority,
-        resume_point=recogniser.resume_point,
-        clock=time.time,
-        join_secret=join_secret(settings.join_file),
-    )
+    register = _register(settings, authority, store, recogniser)
     ingest = IngestServer(
         authority=authority,
         register=register,
@@ -165,6 +159,16 @@ async def _be_hub(
     await service.close()
     if settings.summary_file:
         _write_summary(Path(settings.summary_file), {**service.summary(), **ingest.counters})
+
+
+def _register(settings: HubSettings, authority: Authority, store: Store, recogniser: Recogniser) -> NodeRegister:
+    return NodeRegister(
+        store=store,
+        authority=authority,
+        resume_point=recogniser.resume_point,
+        clock=time.time,
+        join_secret=join_secret(settings.join_file),
+    )
 
 
 async def _renew(authority: Authority, settings: HubSettings) -> None:
