@@ -18,6 +18,9 @@ users = Table(
     Column("password_hash", Text),
     Column("created_at_s", REAL, nullable=False),
     Column("signed_in_at_s", REAL),
+    # Who they are to an identity provider, as `<issuer> <subject>`; empty for the hub's own users.
+    Column("subject", Text),
+    Index(None, "subject", unique=True),
     sqlite_autoincrement=True,
 )
 
