@@ -1,13 +1,18 @@
 """Live cameras that OpenCV reads: V4L2 and USB devices, RTSP and HTTP streams."""
 
+import os
 import time
 
 import cv2
 import numpy as np
 
+from ruid_edge.capture.addresses import without_secrets
 from ruid_edge.capture.frames import Frame, SourceLost
 
 _TIMEOUT_MS = 5000
+_DEVICE_TIMEOUT_S = 5
+_DEVICE_TIMEOUT = "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"
+"""OpenCV waits 10 s for a device that has hung, and reads another wish from here before the first one opens."""
 
 
 class OpenCvCamera:
@@ -17,6 +22,7 @@ class OpenCvCamera:
 
     def __init__(self, target: str | int, *, width_px: int = 640, height_px: int = 480) -> None:
         self._target = target
+        self._name = without_secrets(str(target))
         self._wanted_px = (width_px, height_px)
         self._capture: cv2.VideoCapture | None = None
         self._scene = 0
@@ -29,7 +35,7 @@ class OpenCvCamera:
         decoded, picture = capture.read()
         if not decoded:
             capture.release()
-            raise SourceLost(f"the camera '{self._target}' gives no picture: is it plugged in, reachable, free?")
+            raise SourceLost(f"the camera '{self._name}' gives no picture: is it plugged in, reachable, free?")
         self._capture = capture
         self.size_px = (picture.shape[1], picture.shape[0])
         self._scene += 1
@@ -37,10 +43,10 @@ class OpenCvCamera:
     def read(self) -> Frame | None:
         """Wait for the next frame; raise `SourceLost` when none comes."""
         if self._capture is None:
-            raise SourceLost(f"the camera '{self._target}' is not open")
+            raise SourceLost(f"the camera '{self._name}' is not open")
         decoded, picture = self._capture.read()
         if not decoded:
-            raise SourceLost(f"the camera '{self._target}' stopped giving pictures")
+            raise SourceLost(f"the camera '{self._name}' stopped giving pictures")
         now_s = time.time()
         return Frame(np.asarray(picture, np.uint8), now_s, now_s, self._scene)
 
@@ -55,6 +61,7 @@ class OpenCvCamera:
         return isinstance(self._target, int) or self._target.startswith("/dev/")
 
     def _open_device(self) -> cv2.VideoCapture:
+        os.environ.setdefault(_DEVICE_TIMEOUT, str(_DEVICE_TIMEOUT_S))
         capture = cv2.VideoCapture(self._target, cv2.CAP_V4L2)
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._wanted_px[0])
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._wanted_px[1])
