@@ -1,10 +1,11 @@
 """Commits, duplicates, resume points, revisions and what can be read back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import event
 
 from hub_fakes import JPEG, NOON_S, observation, row, track
 from ruid_hub.cards import Sighting
@@ -22,6 +23,7 @@ from ruid_hub.store import (
 )
 from ruid_hub.store.database import Database
 from ruid_hub.store.opening import open_database
+from ruid_hub.store.rows import Committed
 
 
 def dropped(seq: int, items: int = 3) -> DroppedRow:
@@ -36,6 +38,24 @@ def limit_pages(database: Database, pages: int) -> None:
     """Let the database grow to this many pages only; SQLite never goes below what there is."""
     with database.writer.connect() as connection:
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+
+def statements_of(store: Store, batch: Sequence[Committed]) -> int:
+    """How many statements go to the database for a batch, whatever number of rows each of them carries."""
+    count = 0
+
+    def note(*_: object) -> None:
+        nonlocal count
+        count += 1
+
+    with store.writing() as connection:
+        engine = connection.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        store.commit(batch)
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    return count
 
 
 class TestCommit:
@@ -63,6 +83,12 @@ class TestCommit:
         assert second is not None
         assert (duplicate, of_gap) == (None, None)
         assert store.thumbnail(first) == JPEG
+
+    def test_many_nodes_take_no_more_statements_than_one(self, store: Store):
+        assert statements_of(store, [row(1), gap(2), dropped(3)]) == statements_of(
+            store,
+            [row(seq, f"person-{seq}", node_id=f"node-{seq}") for seq in range(10, 50)] + [gap(51), dropped(52)],
+        )
 
     def test_the_same_number_from_another_node_or_boot_is_another_item(self, store: Store):
         outcome = store.commit([row(1), row(1, node_id="node-2"), row(1, boot_epoch=2)])

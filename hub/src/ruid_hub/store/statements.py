@@ -22,6 +22,10 @@ from ruid_hub.store.tables import (
 
 INSERT_EMBEDDINGS = insert(embeddings)
 INSERT_THUMBNAIL = insert(thumbnails)
+NODE_KEYS = select(nodes.c.node_id, nodes.c.node_key).where(nodes.c.node_id.in_(bindparam("names", expanding=True)))
+CAMERA_KEYS = select(cameras.c.camera, cameras.c.camera_key).where(
+    cameras.c.camera.in_(bindparam("names", expanding=True))
+)
 NODE_KEY = select(nodes.c.node_key).where(nodes.c.node_id == bindparam("node_id"))
 CAMERA_KEY = select(cameras.c.camera_key).where(cameras.c.camera == bindparam("camera"))
 
@@ -64,9 +68,10 @@ class Upserts:
         self.boot = self._boot()
 
     def _once(self, table: Table) -> Executable:
-        """Insert unless a unique index already holds it; gives the new row's key, or nothing."""
+        """Insert unless a unique index already holds it; gives the new rows' keys and numbers."""
         [primary_key] = table.primary_key.columns
-        return insert_for(self._dialect, table).on_conflict_do_nothing().returning(primary_key)
+        number = (table.c.node_key, table.c.boot_epoch, table.c.seq)
+        return insert_for(self._dialect, table).on_conflict_do_nothing().returning(primary_key, *number)
 
     def _camera_name(self) -> Executable:
         named = insert_for(self._dialect, cameras)
@@ -80,7 +85,7 @@ class Upserts:
                 "first_seen_s": lesser(identities.c.first_seen_s, seen.excluded.first_seen_s),
                 "last_seen_s": greater(identities.c.last_seen_s, seen.excluded.last_seen_s),
             },
-        ).returning(identities.c.identity_key)
+        ).returning(identities.c.identity_key, identities.c.identity_id)
 
     def _stay(self) -> Executable:
         """A later item about the same stay replaces an earlier one."""

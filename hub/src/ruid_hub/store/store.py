@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from ruid_hub.cards import KnownPerson
 from ruid_hub.observations import CoverageGap
 from ruid_hub.store import access, counts, queries, writing
+from ruid_hub.store.batch import write_batch
 from ruid_hub.store.database import Database
 from ruid_hub.store.errors import StoreWriteError
 from ruid_hub.store.retention import CHUNK_ROWS, Step, check_retention, most_dispensable, steps
@@ -77,7 +78,7 @@ class Store:
         """
         touched: set[int] = {writing.hour_of(row) for row in batch if isinstance(row, COUNTED)}
         with self.writing() as connection:
-            outcome = writing.write_batch(connection, batch)
+            outcome = write_batch(connection, batch)
             if revisions:
                 touched |= writing.revise(connection, revisions)
         self._tell(touched)
