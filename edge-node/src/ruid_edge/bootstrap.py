@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -14,7 +15,10 @@ from ruid_edge.inference import Embedder, load_embedder
 from ruid_edge.node import EdgeNode
 from ruid_edge.settings import EdgeSettings
 from ruid_edge.spool import Spool
-from ruid_edge.watchdog import leave_last_words
+from ruid_edge.update_lock import UpdateLock
+from ruid_edge.watchdog import leave_last_words, show_life
+
+_REST_S = 5.0
 
 _log = structlog.get_logger("node")
 
@@ -32,8 +36,8 @@ def configure_logging(level: str) -> None:
     )
 
 
-async def _run(settings: EdgeSettings, spool: Spool, embedder: Embedder) -> None:
-    node = EdgeNode(settings, spool=spool, embedder=embedder)
+async def _run(settings: EdgeSettings, spool: Spool, embedder: Embedder, update_lock: UpdateLock) -> None:
+    node = EdgeNode(settings, spool=spool, embedder=embedder, update_lock=update_lock)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop)
@@ -49,26 +53,30 @@ def _write_summary(path: Path, summary: dict[str, object]) -> None:
     path.write_text(json.dumps(summary), encoding="utf-8")
 
 
-def _rest() -> None:
+def _rest(heartbeat: Path | None) -> None:
     """Wait to be told to stop: every service of a release runs on every device, needed or not."""
     numbers = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     _log.info("this device is the hub alone: its node rests")
-    signal.sigwait(numbers)
+    show_life(heartbeat)
+    while signal.sigtimedwait(numbers, _REST_S) is None:
+        show_life(heartbeat)
 
 
 def run_node(settings: EdgeSettings) -> None:
     """Run a node until it ends; raise the `EdgeError` that ended it, if one did."""
     configure_logging(settings.log_level)
     if settings.role == "hub":
-        _rest()
+        _rest(Path(settings.heartbeat_file) if settings.heartbeat_file else None)
         return
+    update_lock = UpdateLock.open(os.environ)
     embedder = load_embedder(settings.embedder, runtime=settings.runtime, threads=settings.threads)
     spool = Spool.open(Path(settings.state_dir), max_bytes=int(settings.spool_max_mb * 1e6))
     try:
-        asyncio.run(_run(settings, spool, embedder))
+        asyncio.run(_run(settings, spool, embedder, update_lock))
     except EdgeError as error:
         leave_last_words(Path(settings.state_dir), str(error))
         raise
     finally:
+        update_lock.release()
         spool.close()

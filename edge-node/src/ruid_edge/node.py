@@ -1,10 +1,9 @@
 """A running node: its threads, its outbox and its end."""
 
 import asyncio
-import contextlib
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from ruid_edge.capture.loop import STALLED, STALLED_AFTER_S, CaptureEvents
 from ruid_edge.capture.recordings import Playback
 from ruid_edge.configuration import ConfigurationKeeper
 from ruid_edge.enrolment import Credentials, hub_finder
-from ruid_edge.errors import EdgeError, NodeFailed
+from ruid_edge.errors import EdgeError, NodeFailed, SpoolUnusable
 from ruid_edge.health.machine import Machine
 from ruid_edge.inference import Embedder, PersonDetector, load_detector
 from ruid_edge.pipeline import CameraPipeline, CameraRules, FrameOutcome, InferenceLoop, LastParts, Models
@@ -29,12 +28,15 @@ from ruid_edge.pressure import Pressure
 from ruid_edge.report import Camera, health_message, hello_message, summarise
 from ruid_edge.settings import CameraSettings, EdgeSettings
 from ruid_edge.spool import Spool
+from ruid_edge.update_lock import DeliveryHold, UpdateLock
 from ruid_edge.uplink import Answers, Applicant, Uplink
 from ruid_edge.uplink.messages import crossing_message, live_message, stay_message, tracklet_message
 from ruid_edge.watchdog import Watchdog, leave_last_words, take_last_words
 
 _OUTBOX_ITEMS = 256
 _FLUSH_S = 1.5
+_STORE_AGAIN_S = 1.0
+_STORE_S = 3.0
 _POLL_S = 0.02
 _WATCH_EVERY_S = 1.0
 _SPOILED_IN_TRIAL = 10
@@ -47,7 +49,9 @@ _log = structlog.get_logger("node")
 class EdgeNode:
     """A node from start to end; `run` returns when every recording is over or `stop` was called."""
 
-    def __init__(self, settings: EdgeSettings, *, spool: Spool, embedder: Embedder) -> None:
+    def __init__(
+        self, settings: EdgeSettings, *, spool: Spool, embedder: Embedder, update_lock: UpdateLock | None = None
+    ) -> None:
         self._settings = settings
         self._spool = spool
         self._embedder = embedder
@@ -73,6 +77,7 @@ class EdgeNode:
         self._keeper = ConfigurationKeeper(self._state_dir, apply=self.apply)
         self._frames_spoiled = self._spoiled_before_trial = 0
         self._uplink = self._make_uplink()
+        self._delivery_hold = DeliveryHold(update_lock or UpdateLock(None))
         self._over = asyncio.Event()
         self._stopping = False
         self._failure: EdgeError | None = None
@@ -80,10 +85,11 @@ class EdgeNode:
     async def run(self) -> None:
         """Run until the end; raise the `EdgeError` that ended it, if one did."""
         self._loop = asyncio.get_running_loop()
-        uplink = asyncio.create_task(self._uplink.run())
-        outbox = asyncio.create_task(self._fill_spool())
-        watch = asyncio.create_task(self._watch())
-        watchdog = Watchdog(self._state_dir, loop=self._loop, stuck_for_s=self.stuck_for_s)
+        uplink = self._duty(self._uplink.run())
+        outbox = self._duty(self._fill_spool())
+        watch = self._duty(self._watch())
+        heartbeat = Path(self._settings.heartbeat_file) if self._settings.heartbeat_file else None
+        watchdog = Watchdog(self._state_dir, loop=self._loop, stuck_for_s=self.stuck_for_s, heartbeat=heartbeat)
         watchdog.start()
         self._tell(self._keeper.restore(now_s=time.monotonic()))
         self._inference.start()
@@ -91,10 +97,10 @@ class EdgeNode:
             camera.capture = self._start_capture(camera)
         await self._over.wait()
         watch.cancel()
-        watchdog.stop()
         if self._failure is None:
             self._keeper.close()
         await self._wind_down(uplink, outbox)
+        watchdog.stop()
         if self._failure is not None:
             leave_last_words(self._state_dir, str(self._failure))
             raise self._failure
@@ -289,6 +295,17 @@ class EdgeNode:
 
     # --- in the event loop -----------------------------------------------------------------------------
 
+    def _duty(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
+        """Begin a part of the node that must not end with an error; where it does, so does the node."""
+        duty = asyncio.create_task(work)
+        duty.add_done_callback(self._duty_ended)
+        return duty
+
+    def _duty_ended(self, duty: "asyncio.Task[None]") -> None:
+        error = None if duty.cancelled() else duty.exception()
+        if error is not None:
+            self._fail(error if isinstance(error, EdgeError) else NodeFailed(f"a part of the node broke: {error!r}"))
+
     def _fail(self, error: EdgeError) -> None:
         self._failure = self._failure or error
         self._over.set()
@@ -318,6 +335,9 @@ class EdgeNode:
             for camera in self._cameras.values():
                 self._watch_source(camera)
             self._tell(self._keeper.look(trouble=self._trouble(), now_s=time.monotonic()))
+            self._delivery_hold.look(
+                connected=self._uplink.connected, waiting_items=self._spool.state.items, now_s=time.monotonic()
+            )
 
     def _watch_source(self, camera: Camera) -> None:
         silent_s = camera.capture.stuck_for_s() if camera.capture is not None else 0.0
@@ -332,12 +352,26 @@ class EdgeNode:
             while not self._outbox.empty():
                 batch.append(self._outbox.get_nowait())
             started_s = time.perf_counter()
-            self._spool.append(batch)
+            await self._store(batch)
             for camera in self._cameras.values():
                 camera.stages.note("spool", (time.perf_counter() - started_s) * 1000)
             for _ in batch:
                 self._outbox.task_done()
             self._uplink.wake()
+
+    async def _store(self, batch: Sequence[wm.Content]) -> None:
+        """Store a batch; while the disk is full it waits, and the threads wait once the outbox is full as well."""
+        told = False
+        while True:
+            try:
+                self._spool.append(batch)
+            except SpoolUnusable as error:
+                if not told:
+                    _log.error("what was seen waits in memory", reason=str(error))
+                told = True
+                await asyncio.sleep(_STORE_AGAIN_S)
+            else:
+                return
 
     async def _wind_down(self, uplink: "asyncio.Task[None]", outbox: "asyncio.Task[None]") -> None:
         """Stop capture, finish the tracks, store and, as far as time allows, send what is left."""
@@ -347,12 +381,15 @@ class EdgeNode:
         self._exchange.close()
         self._inference.drain()
         await asyncio.to_thread(self._inference.join)
-        await self._outbox.join()
+        stored = asyncio.create_task(self._outbox.join())
+        # On a full disk nothing more is stored: whoever told the node to stop does not wait for that.
+        await asyncio.wait((stored, outbox), return_when=asyncio.FIRST_COMPLETED, timeout=_STORE_S)
+        stored.cancel()
         outbox.cancel()
         await self._wait_for_acks()
         self._uplink.close(reason="stopped" if self._stopping else "finished", finished=not self._stopping)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(uplink, _FLUSH_S)
+        await asyncio.wait((uplink,), timeout=_FLUSH_S)
+        uplink.cancel()
 
     async def _wait_for_acks(self) -> None:
         """A node whose recording is over waits for the hub; one that is told to stop does not wait long."""

@@ -32,7 +32,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name
     masks, zones and lines; see `ruid_edge.camera_file`.
     With `role` on `hub` the node rests: this device is the hub alone. An empty `hub_url` means to find the hub on the
     network. `hub_fingerprint` allows one hub only; `join_file` is the file that a hub on the same machine writes (its
-    RUID_JOIN_FILE) to let this node in unasked.
+    RUID_JOIN_FILE) to let this node in unasked. A node that is well touches `heartbeat_file` about once a second.
     """
 
     role: Literal["auto", "hub", "edge", "both"] = "edge"
@@ -53,6 +53,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name
     camera_file: str = ""
     spool_max_mb: float = 256.0
     summary_file: str = ""
+    heartbeat_file: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

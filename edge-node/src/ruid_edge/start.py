@@ -8,7 +8,8 @@ As root (a privileged container, the only kind that balena lets near a camera) i
    to the group `video`;
 2. notes them as initialised in /run/udev, where libcamera looks: it passes over a device without such a note, and no
    udev runs in a container;
-3. becomes the user `ruid`, without capabilities and without a way to regain any.
+3. lets that user make the file that holds balena's updates off;
+4. becomes the user `ruid`, without capabilities and without a way to regain any.
 
 Then, as any user: it names the node after the device and picks the cameras that it finds, where the environment says
 neither. Only the standard library: nothing else is trusted with root.
@@ -143,11 +144,19 @@ def prepare_cameras(*, sysfs: Path, dev: Path, udev: Path) -> None:
             sys.stderr.write(f"ruid start: /dev/{node.path} cannot be made ready ({error})\n")
 
 
+def open_lock_folder(environment: Mapping[str, str]) -> None:
+    """As the supervisor itself does before its first update: the folder is root's until then."""
+    if named := environment.get("BALENA_APP_LOCK_PATH"):
+        with suppress(OSError):
+            Path(named).parent.chmod(0o1777)
+
+
 def main(arguments: list[str]) -> None:
     """Get ready and become the program; it never returns."""
     sysfs = Path("/sys")
     if os.geteuid() == 0:
         prepare_cameras(sysfs=sysfs, dev=Path("/dev"), udev=Path("/run/udev"))
+        open_lock_folder(os.environ)
         give_up_rights()
     os.execvpe(arguments[0], arguments, completed(os.environ, sysfs=sysfs))  # noqa: S606 - what the image names
 

@@ -50,6 +50,25 @@ def test_what_was_not_acknowledged_is_there_after_a_restart(tmp_path: Path) -> N
     second.close()
 
 
+def test_a_full_disk_leaves_the_spool_as_it_was_and_the_same_can_be_stored_later(tmp_path: Path) -> None:
+    """No key is used up, so that the hub sees no gap; what SQLite says of a file at its largest is what a disk says."""
+    connection = sqlite3.connect(tmp_path / "spool.db")
+    spool = Spool(connection, max_bytes=LARGE)
+    kept = spool.append([tracklet(track_id=number) for number in range(30)])
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    before = spool.state
+    batch = [tracklet(track_id=number) for number in range(30, 130)]
+    with pytest.raises(SpoolUnusable, match="disk is full"):
+        spool.append(batch)
+    assert spool.state == before
+    connection.execute("PRAGMA max_page_count = 1000000")
+    stored = spool.append(batch)
+    assert [key.seq for key in stored] == list(range(kept[-1].seq + 1, kept[-1].seq + 101))
+    assert [item.seq for item in everything(spool)] == list(range(1, 131))
+    spool.close()
+
+
 def test_what_append_returned_survives_being_killed(tmp_path: Path) -> None:
     """A child appends and says so, item by item, until it is killed; all that it told of is there."""
     child = (

@@ -18,7 +18,8 @@ why. Pictures and embeddings that have waited for longer than `max_age_s` go as 
 import itertools
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -104,12 +105,15 @@ class Spool:
             raise SpoolUnusable(f"the folder '{folder}' cannot hold the spool ({error}): set RUID_STATE_DIR") from error
 
     def append(self, contents: Iterable[Content]) -> tuple[ItemKey, ...]:
-        """Store the contents durably in one commit and return their keys."""
+        """Store the contents durably in one commit and return their keys.
+
+        Raises `SpoolUnusable` where the disk takes nothing; all is as it was then, and the same may be tried again.
+        """
         rows: list[tuple[int, int, bytes]] = []
-        for content in contents:
-            self._seq += 1
-            rows.append((self.boot_epoch, self._seq, encode(content)))
-        with self._connection:
+        with self._transaction():
+            for content in contents:
+                self._seq += 1
+                rows.append((self.boot_epoch, self._seq, encode(content)))
             self._connection.executemany("INSERT INTO items VALUES (?, ?, ?)", rows)
             self._items += len(rows)
             self._bytes += sum(len(row[2]) for row in rows)
@@ -143,8 +147,8 @@ class Spool:
         return [Item(boot_epoch, seq, decode_content(content)) for boot_epoch, seq, content in rows]
 
     def discard_through(self, key: ItemKey) -> int:
-        """Forget what the hub has; return how many items that were."""
-        with self._connection:
+        """Forget what the hub has; return how many items that were. Raises `SpoolUnusable` as `append` does."""
+        with self._transaction():
             gone, gone_bytes = self._connection.execute(
                 "SELECT count(*), coalesce(sum(length(content)), 0) FROM items WHERE (boot_epoch, seq) <= (?, ?)", key
             ).fetchone()
@@ -169,6 +173,17 @@ class Spool:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        """All or nothing: where it fails, what the spool counts goes back with what it holds."""
+        before = dict(vars(self))
+        try:
+            with self._connection:
+                yield
+        except sqlite3.OperationalError as error:
+            vars(self).update(before)
+            raise SpoolUnusable(f"the spool cannot be written ({error}): make room in its folder") from error
 
     def _next_boot(self) -> tuple[str, int]:
         with self._connection:

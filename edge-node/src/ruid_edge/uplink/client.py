@@ -33,6 +33,7 @@ from ruid_core.wire.uplink import (
     Welcomed,
 )
 from ruid_edge.enrolment import AdoptionSpoiled, HubFinder, HubUnknown
+from ruid_edge.errors import SpoolUnusable
 from ruid_edge.spool import Spool
 from ruid_edge.uplink.adoption import Applicant, NotLetIn, ask_to_be_let_in
 from ruid_edge.uplink.pace import Pace
@@ -242,7 +243,7 @@ class Uplink:
             case Welcomed():
                 self._welcomed(event)
             case Acked(through):
-                self._spool.discard_through(through)
+                self._forget(through)
             case RefusedByHub(code, text, fatal):
                 self._refused += 1
                 _log.error("refused by the hub", code=code, reason=text)
@@ -256,6 +257,11 @@ class Uplink:
                 return True
         self._wake.set()
         return False
+
+    def _forget(self, through: ItemKey) -> None:
+        """What a full disk does not let go of now goes with a later acknowledgement."""
+        with contextlib.suppress(SpoolUnusable):
+            self._spool.discard_through(through)
 
     def _take_still(self, camera_id: str) -> None:
         """One at a time for each camera: whoever asks meanwhile gets the one that is being taken."""
@@ -271,7 +277,7 @@ class Uplink:
         self._stills[camera_id] = asyncio.create_task(take())
 
     def _welcomed(self, welcomed: Welcomed) -> None:
-        self._spool.discard_through(welcomed.resume_after)
+        self._forget(welcomed.resume_after)
         self._sent_through = welcomed.resume_after
         self._pace = Pace(welcomed.items_per_s, now_s=time.monotonic())
         self._connections += 1
