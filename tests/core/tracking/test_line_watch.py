@@ -73,6 +73,29 @@ def test_a_track_that_ended_is_forgotten() -> None:
     assert walk(lines, 120) == []
 
 
+def begun(x: float, *, began_x: float, began_at_s: float) -> Foot:
+    return Foot(1, (x, 80.0), HEIGHT_PX, (began_x, 80.0), began_at_s)
+
+
+def test_a_line_crossed_before_the_track_was_told_counts() -> None:
+    lines = watch()
+    lines.see([], at_s=0)
+    assert lines.see([begun(110, began_x=90, began_at_s=1.0)], at_s=1.2) == (Crossing("middle", 1, 1, near(1.1)),)
+    assert lines.see([begun(120, began_x=90, began_at_s=1.0)], at_s=1.3) == ()
+
+
+def test_who_began_on_the_line_before_the_track_was_told_has_not_crossed_it() -> None:
+    lines = watch()
+    lines.see([], at_s=0)
+    assert lines.see([begun(110, began_x=99, began_at_s=1.0)], at_s=1.2) == ()
+
+
+def test_nobody_has_crossed_a_line_before_it_was_there() -> None:
+    lines = watch()
+    assert lines.see([begun(110, began_x=90, began_at_s=1.0)], at_s=60.0) == ()
+    assert walk(lines, 80, start_s=61) == [Crossing("middle", 1, -1, near(60 + 1 / 3))]
+
+
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 200, width=16), min_size=2, max_size=40))
 def test_crossings_alternate_and_add_up(xs: list[float]) -> None:

@@ -29,6 +29,13 @@ def test_a_track_is_reported_with_the_detection_it_took() -> None:
     assert (second.started_at_s, second.last_seen_at_s) == (10, pytest.approx(10.2))
 
 
+def test_a_track_tells_where_it_was_before_it_was_reported() -> None:
+    steps = watch_all(new_tracker(), [boxes(person(100 + 10 * k)) for k in range(6)])
+    told = [(track.began_foot_xy_px, track.started_at_s) for step in steps for track in step.tracks]
+    assert not steps[0].tracks
+    assert set(told) == {((100.0, 250.0), 0.0)}
+
+
 def test_a_single_sighting_is_not_reported() -> None:
     tracker = new_tracker()
 

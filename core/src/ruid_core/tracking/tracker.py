@@ -28,7 +28,7 @@ _ROUNDING_S = 1e-6
 _TO_FOOT = np.array([0.0, 0.5])
 
 # Columns of a tracker's record of its tracks.
-_STARTED, _SEEN, _CONFIDENCE, _MEAN_CONFIDENCE, _SIGHTINGS, _START_X, _START_Y = range(7)
+_STARTED, _SEEN, _CONFIDENCE, _MEAN_CONFIDENCE, _SIGHTINGS, _START_X, _START_Y, _START_FOOT_Y = range(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ class Track:
     last_seen_at_s: float
     foot_xy_px: tuple[float, float] = (0.0, 0.0)
     """Where the person stands: the lower middle of the smoothed box, which does not jump when the legs are hidden."""
+    began_foot_xy_px: tuple[float, float] = (0.0, 0.0)
+    """Where the person stood at `started_at_s`, before the track was confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Tracker:
         self._at_s = -np.inf
         self._motion = Motion(settings)
         self._ids = np.empty(0, np.int64)
-        self._record = np.empty((0, 7))
+        self._record = np.empty((0, 8))
 
     def update(
         self, boxes_xyxy_px: NDArray[np.float32], confidences: NDArray[np.float32], *, at_s: float
@@ -217,7 +219,8 @@ class Tracker:
         columns = columns[surest[: self._settings.max_tracks - self._ids.size]]
         boxes, confidences = seen.boxes_cxcywh_px[columns], seen.confidences[columns]
         now = np.full(columns.size, at_s)
-        fresh = (now, now, confidences, confidences, np.ones(columns.size), boxes[:, 0], boxes[:, 1])
+        feet_px = boxes[:, 1] + boxes[:, 3] / 2
+        fresh = (now, now, confidences, confidences, np.ones(columns.size), boxes[:, 0], boxes[:, 1], feet_px)
         self._motion.add(boxes)
         self._ids = np.concatenate((self._ids, np.full(columns.size, _TENTATIVE)))
         self._record = np.concatenate((self._record, np.stack(fresh, axis=1)))
@@ -237,6 +240,15 @@ class Tracker:
         rows = zip(*(column.tolist() for column in columns), strict=True)
         confirmed = compress(rows, self._ids != _TENTATIVE)
         return tuple(
-            Track(track_id, tuple(box), record[_CONFIDENCE], index, record[_STARTED], record[_SEEN], tuple(foot))
+            Track(
+                track_id,
+                tuple(box),
+                record[_CONFIDENCE],
+                index,
+                record[_STARTED],
+                record[_SEEN],
+                tuple(foot),
+                (record[_START_X], record[_START_FOOT_Y]),
+            )
             for track_id, box, index, record, foot in confirmed
         )

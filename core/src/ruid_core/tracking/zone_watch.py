@@ -23,11 +23,17 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class Foot:
-    """Where somebody who is seen in this frame stands, and how tall the box above is, in pixels."""
+    """Where somebody who is seen in this frame stands, and how tall the box above is, in pixels.
+
+    `began_px` and `began_at_s` say where and when the track was seen first, which is before it was sure enough to be
+    told; None where that is not known.
+    """
 
     track_id: int
     at_px: Point
     height_px: float
+    began_px: Point | None = None
+    began_at_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

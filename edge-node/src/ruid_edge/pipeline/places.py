@@ -24,7 +24,7 @@ class Places:
 
     def see(self, seen: Sequence[Track], *, ended_track_ids: Sequence[int], at_s: float) -> PlaceStep:
         """Take in the tracks that are seen in this frame, and those that ended with it."""
-        feet = [Foot(track.track_id, track.foot_xy_px, track.box_xyxy_px[3] - track.box_xyxy_px[1]) for track in seen]
+        feet = [_foot(track) for track in seen]
         crossings = self._lines.see(feet, at_s=at_s)
         stays = self._zones.see(feet, at_s=at_s)
         self._lines.end(ended_track_ids)
@@ -37,3 +37,8 @@ class Places:
     def finish(self) -> tuple[Stay, ...]:
         """End every stay."""
         return self._zones.finish()
+
+
+def _foot(track: Track) -> Foot:
+    height_px = track.box_xyxy_px[3] - track.box_xyxy_px[1]
+    return Foot(track.track_id, track.foot_xy_px, height_px, track.began_foot_xy_px, track.started_at_s)
