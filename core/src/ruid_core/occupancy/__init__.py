@@ -10,14 +10,15 @@ milliseconds. The caller cuts the columns to a period and decides what a day is;
 
 from ruid_core.occupancy.coverage import Gap, Span, Unseen, clipped, lost_by_reason, merged, seen_shares, unseen_spans
 from ruid_core.occupancy.dwell import BIN_EDGES_S, Dwell, dwell_of
-from ruid_core.occupancy.flow import Level, levels
-from ruid_core.occupancy.unique import unique_people
-from ruid_core.occupancy.values import NOBODY, UNKNOWN, Appearances, Estimate, Visits
-from ruid_core.occupancy.visits import visits_estimate, visits_of
+from ruid_core.occupancy.flow import Level, inside, levels
+from ruid_core.occupancy.unique import Tally, estimate_around, people_of, tally_of, unique_people
+from ruid_core.occupancy.values import NO_VISITS, NOBODY, UNKNOWN, Appearances, Estimate, Visits
+from ruid_core.occupancy.visits import visits_estimate, visits_joined, visits_of
 
 __all__ = [
     "BIN_EDGES_S",
     "NOBODY",
+    "NO_VISITS",
     "UNKNOWN",
     "Appearances",
     "Dwell",
@@ -25,16 +26,22 @@ __all__ = [
     "Gap",
     "Level",
     "Span",
+    "Tally",
     "Unseen",
     "Visits",
     "clipped",
     "dwell_of",
+    "estimate_around",
+    "inside",
     "levels",
     "lost_by_reason",
     "merged",
+    "people_of",
     "seen_shares",
+    "tally_of",
     "unique_people",
     "unseen_spans",
     "visits_estimate",
+    "visits_joined",
     "visits_of",
 ]

@@ -21,8 +21,13 @@ def levels(at_s: Real, direction: Whole, *, start: Level) -> tuple[Level, ...]:
     `at_s` (N,) in order, `direction` (N,) is 1 for in and -1 for out. A crossing out while nobody is inside tells of
     somebody who was missed on the way in: it leaves the level at zero.
     """
-    later = at_s > start.at_s
-    steps = np.concatenate(([start.people], direction[later]))
-    walk = np.cumsum(steps)
-    people = walk - np.minimum(0, np.minimum.accumulate(walk))
-    return tuple(Level(float(moment_s), int(inside)) for moment_s, inside in zip(at_s[later], people[1:], strict=True))
+    people = inside(at_s, direction, start=start)
+    return tuple(
+        Level(float(moment_s), int(count)) for moment_s, count in zip(at_s[at_s > start.at_s], people, strict=True)
+    )
+
+
+def inside(at_s: Real, direction: Whole, *, start: Level) -> Whole:
+    """The people of those `levels` alone, (M,)."""
+    walk = np.cumsum(np.concatenate(([start.people], direction[at_s > start.at_s])))
+    return (walk - np.minimum(0, np.minimum.accumulate(walk)))[1:]

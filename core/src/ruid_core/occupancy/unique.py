@@ -5,33 +5,70 @@ wrong hides one. Each goes wrong by chance with the probability that the identit
 wrong ones is a sum of independent trials: its mean, and 1.96 standard deviations beyond, bound the interval.
 """
 
-from math import ceil, floor
+from dataclasses import dataclass
+from math import ceil, floor, sqrt
 
 import numpy as np
 
-from ruid_core.occupancy.values import UNKNOWN, Appearances, Estimate, Real
+from ruid_core.occupancy.values import UNKNOWN, Appearances, Estimate, Real, Whole
 
 NORMAL_95 = 1.96
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the scores of some answers come to; the tallies of the parts add up to that of the whole.
+
+    Of each kind of answer ("somebody new", "somebody known") the number that is wrong has a mean and a variance.
+    """
+
+    answers: int = 0
+    new_wrong: float = 0.0
+    new_variance: float = 0.0
+    known_wrong: float = 0.0
+    known_variance: float = 0.0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.answers + other.answers,
+            self.new_wrong + other.new_wrong,
+            self.new_variance + other.new_variance,
+            self.known_wrong + other.known_wrong,
+            self.known_variance + other.known_variance,
+        )
+
+
+def tally_of(appearances: Appearances) -> Tally:
+    """The tally of the answers behind the appearances."""
+    told_new = appearances.newcomer & (appearances.who != UNKNOWN)
+    new, known = appearances.doubt[told_new], appearances.doubt[~told_new]
+    return Tally(len(appearances), float(new.sum()), _variance(new), float(known.sum()), _variance(known))
+
+
+def people_of(who: Whole) -> Whole:
+    """The different people among (N,), each once and in order; who could not be told is left out."""
+    known = np.sort(who[who != UNKNOWN])
+    return known[np.concatenate((np.ones(min(len(known), 1), np.bool_), known[1:] != known[:-1]))]
+
+
 def unique_people(appearances: Appearances) -> Estimate:
     """The people behind the appearances; somebody who could not be told only widens the interval."""
-    known = appearances.who != UNKNOWN
-    people = len(np.unique(appearances.who[known]))
-    return estimate_around(people, appearances)
+    return estimate_around(len(people_of(appearances.who)), tally_of(appearances))
 
 
-def estimate_around(count: int, appearances: Appearances) -> Estimate:
+def estimate_around(count: int, tally: Tally) -> Estimate:
     """An interval around a count of what follows from who it was."""
-    if not count and not len(appearances):
+    if not count and not tally.answers:
         return Estimate(0.0, 0.0, 0.0)
-    told_new = appearances.newcomer & (appearances.who != UNKNOWN)
-    too_many = _most_wrong(appearances.doubt[told_new])
-    too_few = _most_wrong(appearances.doubt[~told_new])
-    low = max(min(count, 1), floor(count - too_many + 1e-9))
-    return Estimate(float(count), float(low), float(ceil(count + too_few - 1e-9)))
+    low = max(min(count, 1), floor(count - _most(tally.new_wrong, tally.new_variance) + 1e-9))
+    high = ceil(count + _most(tally.known_wrong, tally.known_variance) - 1e-9)
+    return Estimate(float(count), float(low), float(high))
 
 
-def _most_wrong(doubt: Real) -> float:
-    """How many of these answers (N,) are wrong, at most, 19 times in 20."""
-    return float(doubt.sum() + NORMAL_95 * np.sqrt((doubt * (1.0 - doubt)).sum()))
+def _variance(doubt: Real) -> float:
+    return float((doubt * (1.0 - doubt)).sum())
+
+
+def _most(wrong: float, variance: float) -> float:
+    """How many of these answers are wrong, at most, 19 times in 20."""
+    return wrong + NORMAL_95 * sqrt(max(variance, 0.0))

@@ -93,3 +93,6 @@ class Visits:
             self.end_s[chosen],
             self.stretches[chosen],
         )
+
+
+NO_VISITS = Visits(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0, np.int64))

@@ -1,11 +1,13 @@
 """Appearances become visits: a person who comes back within the re-entry window is still on the same visit."""
 
+from collections.abc import Sequence
 from math import inf
+from typing import Any
 
 import numpy as np
 
-from ruid_core.occupancy.unique import estimate_around
-from ruid_core.occupancy.values import UNKNOWN, Appearances, Estimate, Flags, Real, Visits, Whole
+from ruid_core.occupancy.unique import estimate_around, tally_of
+from ruid_core.occupancy.values import NO_VISITS, UNKNOWN, Appearances, Estimate, Flags, Real, Visits, Whole
 
 
 def visits_of(appearances: Appearances, *, re_entry_s: float) -> Visits:
@@ -28,9 +30,37 @@ def visits_of(appearances: Appearances, *, re_entry_s: float) -> Visits:
     )
 
 
+def visits_joined(parts: Sequence[Visits], *, re_entry_s: float) -> Visits:
+    """The visits of a whole from those of its parts, as if all appearances had been looked at together.
+
+    Within a part only appearances are one visit that belong together whatever the other parts hold.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return NO_VISITS
+    who, start_s = _column(parts, "who"), _column(parts, "start_s")
+    order = np.lexsort((start_s, who))
+    who, start_s, end_s = who[order], start_s[order], _column(parts, "end_s")[order]
+    first = np.flatnonzero(_begins(who, start_s, end_s, re_entry_s))
+    if not len(first):
+        return NO_VISITS
+    return Visits(
+        who=who[first],
+        camera=_column(parts, "camera")[order][first],
+        start_s=start_s[first],
+        end_s=np.maximum.reduceat(end_s, first),
+        stretches=np.add.reduceat(_column(parts, "stretches")[order], first),
+    )
+
+
+def _column(parts: Sequence[Visits], name: str) -> Any:
+    return np.concatenate([getattr(part, name) for part in parts])
+
+
 def visits_estimate(visits: Visits, appearances: Appearances) -> Estimate:
     """How many visits, and how far the scores leave that open: a wrong answer joins two visits or parts one."""
-    return estimate_around(len(visits), appearances)
+    return estimate_around(len(visits), tally_of(appearances))
 
 
 def _begins(who: Whole, start_s: Real, end_s: Real, re_entry_s: float) -> Flags:

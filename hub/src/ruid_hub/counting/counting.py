@@ -11,23 +11,22 @@ import numpy as np
 
 from ruid_core.occupancy import (
     BIN_EDGES_S,
-    Appearances,
     Estimate,
     Gap,
     Level,
+    Tally,
     Visits,
     dwell_of,
-    levels,
-    unique_people,
-    visits_estimate,
-    visits_of,
+    estimate_around,
+    inside,
 )
-from ruid_core.occupancy.values import Flags, Real
+from ruid_core.occupancy.values import Real
 from ruid_hub.counting import calendar, places
 from ruid_hub.counting.errors import BadCounting, BadPeriod, UnknownPlace
 from ruid_hub.counting.hours import HOUR_S, Crossed, Hours
 from ruid_hub.counting.memory import Memory
 from ruid_hub.counting.places import Sight, Where
+from ruid_hub.counting.rollups import Chosen, Rollups, Source, Views, ZoneStays
 from ruid_hub.counting.values import (
     Bucket,
     Comparison,
@@ -58,14 +57,16 @@ from ruid_hub.store import Store, access, counts
 DEFAULTS = CountOptions()
 EVERYWHERE = Place()
 DAY_S = 24 * HOUR_S
-LONGEST_STAY_S = DAY_S
-"""How long before a period a stay in a zone may have begun that goes on into it."""
+JUST_NOW_S = 2.0
+"""A period that ends so near to the present goes on with it."""
 LONGEST_AFTER_S = 6 * HOUR_S
 """A visit that began in a period is followed so far beyond its end."""
 SETTINGS = "counting"
 ALIKE_COVERAGE = 0.1
 """Two periods were seen about equally well where their shares differ by no more."""
 MOST_LABELS = 50
+MOST_VISITS = 4
+"""Long periods whose visits are remembered, for their number and for how long they were: megabytes each."""
 LONGEST_NAME = 100
 
 
@@ -92,8 +93,10 @@ class Counting:
         self._site = site
         self._clock = clock
         self._hours = Hours(store)
+        self._rollups = Rollups(self._hours)
         self._memory = Memory(clock)
-        store.on_correction(self._memory.forget)
+        self._visited = Memory(clock, most_answers=MOST_VISITS)
+        store.on_correction(self._forget)
 
     # --- numbers ---------------------------------------------------------------------------------------
 
@@ -114,51 +117,53 @@ class Counting:
     ) -> Series:
         """How many different people were seen."""
         return self._memory.answer(
-            ("unique_visitors", period, bucket, place, options),
+            ("unique_visitors", self._running(period), bucket, place, options),
             length_s=period.to_s - period.from_s,
             work_out=lambda: self._count_unique(period, bucket, place, options),
         )
 
     def _count_unique(self, period: Period, bucket: Bucket, place: Place, options: CountOptions) -> Series:
         asked = self._asked(period, bucket, place)
-        left_out = self._left_out(options)
-        estimates = [unique_people(self._seen(asked.where, span, left_out)) for span in pairwise(asked.edges)]
-        total = unique_people(self._seen(asked.where, (period.from_s, period.to_s), left_out))
-        return asked.series(total, estimates)
+        source = self._source(asked.where, options)
+        buckets = [source.people(*span) for span in pairwise(asked.edges)]
+        total = source.people(period.from_s, period.to_s)
+        return asked.series(
+            estimate_around(len(total), total.tally),
+            [estimate_around(len(people), people.tally) for people in buckets],
+        )
 
     def visits(
         self, period: Period, bucket: Bucket, place: Place = EVERYWHERE, options: CountOptions = DEFAULTS
     ) -> Series:
         """How many visits began."""
         return self._memory.answer(
-            ("visits", period, bucket, place, options),
+            ("visits", self._running(period), bucket, place, options),
             length_s=period.to_s - period.from_s,
             work_out=lambda: self._count_visits(period, bucket, place, options),
         )
 
     def _count_visits(self, period: Period, bucket: Bucket, place: Place, options: CountOptions) -> Series:
         asked = self._asked(period, bucket, place)
-        seen, visits = self._visits(asked.where, period, options)
+        visits, tally = self._visits(place, period, options)
+        source = self._source(asked.where, options)
+        counts_by_bucket = _per_bucket(np.sort(visits.start_s), asked.edges)
         estimates = [
-            visits_estimate(
-                visits.where((visits.start_s >= from_s) & (visits.start_s < to_s)),
-                seen.where((seen.start_s >= from_s) & (seen.start_s < to_s)),
-            )
-            for from_s, to_s in pairwise(asked.edges)
+            estimate_around(count, source.begun(*span))
+            for count, span in zip(counts_by_bucket, pairwise(asked.edges), strict=True)
         ]
-        return asked.series(visits_estimate(visits, seen), estimates)
+        return asked.series(estimate_around(len(visits), tally), estimates)
 
     def dwell(self, period: Period, place: Place = EVERYWHERE, options: CountOptions = DEFAULTS) -> DwellReport:
         """How long the visits lasted that began in the period."""
         return self._memory.answer(
-            ("dwell", period, place, options),
+            ("dwell", self._running(period), place, options),
             length_s=period.to_s - period.from_s,
             work_out=lambda: self._count_dwell(period, place, options),
         )
 
     def _count_dwell(self, period: Period, place: Place, options: CountOptions) -> DwellReport:
         asked = self._asked(period, Bucket.MONTH, place)
-        _, visits = self._visits(asked.where, period, options)
+        visits, _ = self._visits(place, period, options)
         dwell = dwell_of(visits.dwell_s)
         bins = zip(pairwise(BIN_EDGES_S), dwell.visits_by_bin, strict=True)
         return DwellReport(
@@ -175,7 +180,7 @@ class Counting:
     ) -> tuple[LineFlow, ...]:
         """Who went in and out over each line."""
         return self._memory.answer(
-            ("crossings", period, bucket, place, options),
+            ("crossings", self._running(period), bucket, place, options),
             length_s=period.to_s - period.from_s,
             work_out=lambda: self._count_crossings(period, bucket, place, options),
         )
@@ -186,11 +191,16 @@ class Counting:
         asked = self._asked(period, bucket, place)
         crossed = self._crossed(asked.where, period, self._left_out(options))
         names = {camera.camera_key: camera.camera for camera in asked.where.cameras}
-        lines = sorted({*zip(crossed.camera.tolist(), crossed.line_ids, strict=True)})
-        line_ids = np.array(crossed.line_ids, dtype=np.str_)
+        pairs = list(zip(crossed.camera.tolist(), crossed.line_ids.tolist(), strict=True))
+        lines = sorted(set(pairs))
+        number_of = {pair: number for number, pair in enumerate(lines)}
+        numbers = np.fromiter(map(number_of.__getitem__, pairs), np.int64, len(pairs))
+        # By line, and within a line by time as before.
+        by_line = crossed.where(np.argsort(numbers, kind="stable"))
+        ends = np.cumsum(np.bincount(numbers, minlength=len(lines))).tolist()
         return tuple(
-            _flow(asked, crossed, (crossed.camera == key) & (line_ids == line_id), names[key], line_id)
-            for key, line_id in lines
+            _flow(asked, by_line.where(slice(first, last)), names[key], line_id)
+            for (key, line_id), (first, last) in zip(lines, pairwise([0, *ends]), strict=True)
         )
 
     def occupancy(self, place: Place = EVERYWHERE) -> Occupancy:
@@ -198,15 +208,15 @@ class Counting:
         where, now_s = places.find(self._store, place), self._clock()
         start, since = self._start(where, place, now_s)
         crossed = self._crossed(where, Period(start.at_s, now_s), frozenset())
-        walk = levels(crossed.at_s, crossed.direction, start=start)
+        walk = inside(crossed.at_s, crossed.direction, start=start)
         later = crossed.direction[crossed.at_s > start.at_s]
         return Occupancy(
-            people=walk[-1].people if walk else start.people,
+            people=int(walk[-1]) if len(walk) else start.people,
             since=since,
             since_s=start.at_s,
             entered=int((later > 0).sum()),
             left=int((later < 0).sum()),
-            highest=max((level.people for level in walk), default=start.people),
+            highest=int(walk.max()) if len(walk) else start.people,
             coverage=self._sight(where, Period(start.at_s, now_s)).share(),
         )
 
@@ -219,6 +229,16 @@ class Counting:
         options: CountOptions = DEFAULTS,
     ) -> Comparison:
         """Unique visitors of two periods."""
+        apart_s = round(period.to_s - earlier.to_s)
+        return self._memory.answer(
+            ("compare", self._running(period), earlier.from_s, apart_s, bucket, place, options),
+            length_s=period.to_s - period.from_s,
+            work_out=lambda: self._compare(period, earlier, bucket, place, options),
+        )
+
+    def _compare(
+        self, period: Period, earlier: Period, bucket: Bucket, place: Place, options: CountOptions
+    ) -> Comparison:
         now = self.unique_visitors(period, bucket, place, options)
         before = self.unique_visitors(earlier, bucket, place, options)
         apart = now.total.low > before.total.high or before.total.low > now.total.high
@@ -229,7 +249,7 @@ class Counting:
     def heat(self, period: Period, place: Place = EVERYWHERE, options: CountOptions = DEFAULTS) -> Heat:
         """Mean unique visitors by weekday and hour, on the site's clock; hours that are still to come are left out."""
         return self._memory.answer(
-            ("heat", period, place, options),
+            ("heat", self._running(period), place, options),
             length_s=period.to_s - period.from_s,
             work_out=lambda: self._count_heat(period, place, options),
         )
@@ -258,7 +278,7 @@ class Counting:
     ) -> Iterator[VisitRow]:
         """The visits behind `visits`, by their beginning: as many rows as its total says."""
         where = places.find(self._store, place)
-        _, visits = self._visits(where, period, options)
+        visits, _ = self._visits(place, period, options)
         names = self._names(np.unique(visits.who).tolist())
         cameras = {camera.camera_key: camera.camera for camera in where.cameras}
         for row in np.argsort(visits.start_s, kind="stable"):
@@ -307,7 +327,7 @@ class Counting:
         calendar.zone(settings.time_zone)
         with self._store.writing() as connection:
             access.write_setting(connection, SETTINGS, asdict(settings))
-        self._memory.forget()
+        self._forget()
 
     def sites(self) -> tuple[Site, ...]:
         """Every site, the first one first."""
@@ -334,7 +354,7 @@ class Counting:
         calendar.zone(time_zone)
         with self._store.writing() as connection:
             counts.save_site(connection, counts.SiteRecord(site_id, name.strip(), time_zone))
-        self._memory.forget()
+        self._forget()
 
     def remove_site(self, site_id: str) -> None:
         """Its cameras go back to the first site, which cannot be removed."""
@@ -345,7 +365,7 @@ class Counting:
             raise BadCounting("the first site cannot be removed: rename it instead")
         with self._store.writing() as connection:
             counts.remove_site(connection, site_id)
-        self._memory.forget()
+        self._forget()
 
     def assign_camera(self, camera: str, site_id: str) -> None:
         """Give a camera to a site, with all that it ever saw."""
@@ -354,13 +374,22 @@ class Counting:
         with self._store.writing() as connection:
             if not counts.assign_camera(connection, camera, site_id):
                 raise UnknownPlace("there is no such camera")
-        self._memory.forget()
+        self._forget()
 
     def day(self, at_s: float, place: Place = EVERYWHERE) -> Period:
         """The local day around a moment, on the place's clock."""
         return calendar.day_of(at_s, self._zone(places.find(self._store, place)))
 
     # --- parts -----------------------------------------------------------------------------------------
+
+    def _forget(self) -> None:
+        self._memory.forget()
+        self._visited.forget()
+
+    def _running(self, period: Period) -> tuple[float, float | None]:
+        """A period as a question's name: one that lasts until now is the same a moment later."""
+        lasts = abs(period.to_s - self._clock()) <= JUST_NOW_S
+        return period.from_s, None if lasts else period.to_s
 
     def _zone(self, where: Where) -> tzinfo:
         return calendar.zone(where.time_zone or self.settings().time_zone)
@@ -392,44 +421,42 @@ class Counting:
             named = counts.labelled(connection)
         return frozenset(one.identity_key for one in named if _called(one.label or "", words))
 
-    def _seen(self, where: Where, span: tuple[float, float], left_out: frozenset[int]) -> Appearances:
-        """Everybody who was in view in the place during a part of the span."""
-        if where.zone_id is None:
-            seen = self._hours.appearances(*span)
-        else:
-            stays = self._hours.stays(*span, back_s=LONGEST_STAY_S)
-            here = np.fromiter((zone_id == where.zone_id for zone_id in stays.zone_ids), np.bool_, len(stays))
-            seen = stays.seen.where(here)
-        if not where.everywhere:
-            seen = seen.where(np.isin(seen.camera, where.keys))
-        return seen.where(~np.isin(seen.who, list(left_out))) if left_out else seen
+    def _source(self, where: Where, options: CountOptions) -> Source:
+        keys = None if where.everywhere else frozenset(where.keys.tolist())
+        chosen = Chosen(keys, self._left_out(options))
+        if where.zone_id is not None:
+            return ZoneStays(self._hours, chosen, where.zone_id)
+        return Views(self._rollups, chosen)
 
-    def _visits(self, where: Where, period: Period, options: CountOptions) -> tuple[Appearances, Visits]:
-        """The visits that began in the period, and the appearances that began then."""
+    def _visits(self, place: Place, period: Period, options: CountOptions) -> tuple[Visits, Tally]:
+        """The visits that began in the period, and the tally of the appearances that began then."""
         re_entry_s = self.settings().re_entry_s if options.re_entry_s is None else options.re_entry_s
         if not re_entry_s >= 0.0:
             raise BadPeriod("the re-entry window cannot be negative")
+        return self._visited.answer(
+            (self._running(period), place, options, re_entry_s),
+            length_s=period.to_s - period.from_s,
+            work_out=lambda: self._find_visits(place, period, options, re_entry_s),
+        )
+
+    def _find_visits(
+        self, place: Place, period: Period, options: CountOptions, re_entry_s: float
+    ) -> tuple[Visits, Tally]:
+        source = self._source(places.find(self._store, place), options)
+        span = (period.from_s, period.to_s)
         if re_entry_s == inf:
-            seen = self._seen(where, (period.from_s, period.to_s), self._left_out(options))
-            return seen, visits_of(seen, re_entry_s=re_entry_s)
+            return source.visits(*span, re_entry_s=inf), source.people(*span).tally
         # Whoever was here shortly before goes on with a visit that began then.
         around = (period.from_s - min(re_entry_s, DAY_S), period.to_s + LONGEST_AFTER_S)
-        seen = self._seen(where, around, self._left_out(options))
-        visits = visits_of(seen, re_entry_s=re_entry_s)
+        visits = source.visits(*around, re_entry_s=re_entry_s)
         began = (visits.start_s >= period.from_s) & (visits.start_s < period.to_s)
-        return seen.where((seen.start_s >= period.from_s) & (seen.start_s < period.to_s)), visits.where(began)
+        return visits.where(began), source.begun(*span)
 
     def _crossed(self, where: Where, period: Period, left_out: frozenset[int]) -> Crossed:
         crossed = self._hours.crossed(period.from_s, period.to_s)
-        chosen = np.isin(crossed.camera, where.keys) & ~np.isin(crossed.who, list(left_out))
-        rows = np.flatnonzero(chosen)
-        return Crossed(
-            crossed.at_s[rows],
-            crossed.camera[rows],
-            crossed.direction[rows],
-            crossed.who[rows],
-            tuple(crossed.line_ids[row] for row in rows),
-        )
+        if not where.everywhere:
+            crossed = crossed.where(np.isin(crossed.camera, where.keys))
+        return crossed.where(~np.isin(crossed.who, list(left_out))) if left_out else crossed
 
     def _start(self, where: Where, place: Place, now_s: float) -> tuple[Level, str]:
         """From what moment, and what level, occupancy is counted."""
@@ -447,10 +474,10 @@ class Counting:
         return {key: (one.identity_id, one.label or "") for key, one in named.items()}
 
 
-def _flow(asked: _Asked, crossed: Crossed, over: Flags, camera: str, line_id: str) -> LineFlow:
-    """The crossings that are `over` (N,) one line."""
-    entered = _per_bucket(crossed.at_s[over & (crossed.direction > 0)], asked.edges)
-    left = _per_bucket(crossed.at_s[over & (crossed.direction < 0)], asked.edges)
+def _flow(asked: _Asked, crossed: Crossed, camera: str, line_id: str) -> LineFlow:
+    """The crossings of one line, which are in order."""
+    entered = _per_bucket(crossed.at_s[crossed.direction > 0], asked.edges)
+    left = _per_bucket(crossed.at_s[crossed.direction < 0], asked.edges)
     shares = asked.sight.shares(asked.edges).tolist()
     buckets = zip(pairwise(asked.edges), asked.labels, entered, left, shares, strict=True)
     points = tuple(FlowPoint(*span, label, came, went, share) for span, label, came, went, share in buckets)

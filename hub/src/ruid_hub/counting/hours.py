@@ -12,14 +12,16 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ruid_core.occupancy import NOBODY, Appearances
-from ruid_core.occupancy.values import Real, Whole
+from ruid_core.occupancy.values import Flags, Real, Whole
 from ruid_hub.store import Store, counts
 
 MOST_ROWS = 1_500_000
 MOST_HOURS = 24 * 800
 HOUR_S = 3600.0
+Texts = NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,10 +43,16 @@ class Crossed:
     camera: Whole
     direction: Whole
     who: Whole
-    line_ids: tuple[str, ...]
+    line_ids: Texts
 
     def __len__(self) -> int:
         return len(self.at_s)
+
+    def where(self, chosen: Flags | Whole | slice) -> "Crossed":
+        """The crossings that are chosen."""
+        return Crossed(
+            self.at_s[chosen], self.camera[chosen], self.direction[chosen], self.who[chosen], self.line_ids[chosen]
+        )
 
 
 _Columns = TypeVar("_Columns", Appearances, Stays, Crossed)
@@ -67,6 +75,10 @@ class _Kept(Generic[_Columns]):
 
     def between(self, from_hour: int, to_hour: int) -> list[_Columns]:
         """The columns of the hours, both included, in order; empty hours are left out."""
+        return [columns for _, columns in self.by_hour(from_hour, to_hour)]
+
+    def by_hour(self, from_hour: int, to_hour: int) -> list[tuple[int, _Columns]]:
+        """The same, each with its hour."""
         wanted = range(from_hour, to_hour + 1)
         with self._lock:
             found = {hour: self._hours[hour] for hour in wanted if hour in self._hours}
@@ -78,7 +90,12 @@ class _Kept(Generic[_Columns]):
             fresh = {hour: loaded.get(hour, self._nothing) for hour in range(first, last + 1)}
             self._keep(fresh, stamp)
             found |= fresh
-        return [found[hour] for hour in wanted if len(found[hour])]
+        return [(hour, found[hour]) for hour in wanted if len(found[hour])]
+
+    def stamp(self, from_hour: int, to_hour: int) -> int:
+        """Becomes another whenever something in these hours, both included, changes."""
+        with self._lock:
+            return max(self._touched.get(hour, self._all_touched) for hour in range(from_hour, to_hour + 1))
 
     def touch(self, hours: Iterable[int]) -> None:
         """Something in these hours has changed."""
@@ -130,6 +147,17 @@ class Hours:
         parts = self._appearances.between(_hour(from_s) - 1, _hour(to_s))
         return joined(parts).within(from_s, to_s)
 
+    def by_hour(self, from_hour: int, to_hour: int) -> list[tuple[int, Appearances]]:
+        """Who came into view in each of the hours, both included; empty hours are left out.
+
+        The columns of an hour are the same thing until something in it changes.
+        """
+        return self._appearances.by_hour(from_hour, to_hour)
+
+    def stamp(self, from_s: float, to_s: float) -> int:
+        """Becomes another whenever something that `appearances` would give changes; ask before you read."""
+        return self._appearances.stamp(_hour(from_s) - 1, _hour(to_s))
+
     def stays(self, from_s: float, to_s: float, *, back_s: float) -> Stays:
         """The stays in zones that touch the period, of those that began `back_s` before it at the earliest."""
         parts = self._stays.between(_hour(from_s - back_s), _hour(to_s))
@@ -143,16 +171,14 @@ class Hours:
         parts = self._crossed.between(_hour(from_s), _hour(to_s))
         if not parts:
             return _NO_CROSSINGS
-        at_s = np.concatenate([part.at_s for part in parts])
-        rows = np.flatnonzero((at_s >= from_s) & (at_s < to_s))
-        line_ids = [line_id for part in parts for line_id in part.line_ids]
-        return Crossed(
-            at_s[rows],
-            np.concatenate([part.camera for part in parts])[rows],
-            np.concatenate([part.direction for part in parts])[rows],
-            np.concatenate([part.who for part in parts])[rows],
-            tuple(line_ids[row] for row in rows),
+        all_hours = Crossed(
+            np.concatenate([part.at_s for part in parts]),
+            np.concatenate([part.camera for part in parts]),
+            np.concatenate([part.direction for part in parts]),
+            np.concatenate([part.who for part in parts]),
+            np.concatenate([part.line_ids for part in parts]),
         )
+        return all_hours.where((all_hours.at_s >= from_s) & (all_hours.at_s < to_s))
 
     def _load_appearances(self, from_hour: int, to_hour: int) -> dict[int, Appearances]:
         with self._store.reading() as connection:
@@ -167,16 +193,9 @@ class Hours:
     def _load_crossed(self, from_hour: int, to_hour: int) -> dict[int, Crossed]:
         with self._store.reading() as connection:
             columns = counts.crossing_columns(connection, from_hour, to_hour)
-        return {
-            hour: Crossed(
-                columns.at_s[rows],
-                columns.camera[rows],
-                columns.direction[rows],
-                columns.who[rows],
-                columns.line_ids[rows],
-            )
-            for hour, rows in _by_hour(columns.hour)
-        }
+        line_ids = np.array(columns.line_ids, np.object_)
+        crossed = Crossed(columns.at_s, columns.camera, columns.direction, columns.who, line_ids)
+        return {hour: _copied(crossed.where(rows)) for hour, rows in _by_hour(columns.hour)}
 
 
 def joined(parts: Sequence[Appearances]) -> Appearances:
@@ -196,7 +215,9 @@ def joined(parts: Sequence[Appearances]) -> Appearances:
 
 
 _NO_STAYS = Stays(NOBODY, ())
-_NO_CROSSINGS = Crossed(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), ())
+_NO_CROSSINGS = Crossed(
+    np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.object_)
+)
 
 
 def _hour(at_s: float) -> int:
@@ -212,6 +233,16 @@ def _cut(seen: Appearances, rows: slice) -> Appearances:
         seen.end_s[rows].copy(),
         seen.doubt[rows].copy(),
         seen.newcomer[rows].copy(),
+    )
+
+
+def _copied(crossed: Crossed) -> Crossed:
+    return Crossed(
+        crossed.at_s.copy(),
+        crossed.camera.copy(),
+        crossed.direction.copy(),
+        crossed.who.copy(),
+        crossed.line_ids.copy(),
     )
 
 
