@@ -1,7 +1,7 @@
 """A hub with every part that the API asks, on a store of its own."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from pathlib import Path
 
@@ -14,7 +14,11 @@ from ruid_hub.api.network import LOOPBACK_NAMES
 from ruid_hub.authority import Authority
 from ruid_hub.counting import Counting
 from ruid_hub.identities import build_engine
+from ruid_hub.integrations.bridge import Integrations
+from ruid_hub.integrations.choices import IntegrationSettings, Service, Values
+from ruid_hub.integrations.keeping import Choices
 from ruid_hub.integrations.metrics import HubMetrics
+from ruid_hub.integrations.sealing import Sealer
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.nodes import NodeRegister
 from ruid_hub.parts import HubParts
@@ -61,10 +65,25 @@ def parts_of(store: Store, folder: Path, *, mode: AccessMode = AccessMode.REQUIR
         clock=clock,
         hand=service.hand,
         counting=Counting(store=store, site=site, clock=clock),
+        integrations=integrations_of(store, folder, site),
         nodes=nodes,
         authority_pem=authority.certificate_pem,
         backup=lambda biometrics: _archive(folder, f"everything {biometrics}"),
     )
+
+
+def choices_of(store: Store, folder: Path, *, variables: Mapping[Service, Values] | None = None) -> Choices:
+    """What can be set about integrations, kept in the store."""
+    base = IntegrationSettings(site_name="Corner shop", hub_id="0123abcd", version="1")
+    return Choices(store=store, sealer=Sealer(folder), base=base, variables=variables or {}, clock=FakeClock())
+
+
+def integrations_of(
+    store: Store, folder: Path, site: Site, *, variables: Mapping[Service, Values] | None = None
+) -> Integrations:
+    """Integrations that can be set; call it inside an event loop."""
+    choices = choices_of(store, folder, variables=variables)
+    return Integrations(choices.settings(), site=site, counting=None, clock=FakeClock(), choices=choices)
 
 
 def _archive(folder: Path, text: str) -> Path:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -28,8 +29,11 @@ from ruid_hub.discovery import Presence, be_found, take_role
 from ruid_hub.errors import BadSettings, HubError, PortInUse, StateUnusable
 from ruid_hub.identities import UnknownEngine, build_engine
 from ruid_hub.ingest import GroupCommit, IngestServer
-from ruid_hub.integrations.bridge import Integrations, IntegrationSettings
+from ruid_hub.integrations.bridge import Integrations
+from ruid_hub.integrations.choices import IntegrationSettings, Service
+from ruid_hub.integrations.keeping import Choices
 from ruid_hub.integrations.metrics import HubMetrics, UpkeepCollector
+from ruid_hub.integrations.sealing import Sealer
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.nodes import NodeRegister
 from ruid_hub.nodes.joining import join_secret
@@ -97,46 +101,36 @@ def _had_nodes(settings: HubSettings) -> bool:
 async def _be_hub(
     settings: HubSettings, authority: Authority, presence: Presence, *, store: Store, stop: asyncio.Event
 ) -> None:
-    site, notifier = Site(), ChangeNotifier()
+    site, notifier, metrics = Site(), ChangeNotifier(), HubMetrics()
     recogniser = Recogniser(store=store, engine=_engine(settings))
-    metrics = HubMetrics()
     service = HubService(site=site, store=store, recogniser=recogniser, notifier=notifier, metrics=metrics)
     commits = GroupCommit(service.commit)
     register = _register(settings, authority, store, recogniser)
+    resume_point = recogniser.resume_point
     ingest = IngestServer(
-        authority=authority,
-        register=register,
-        events=service,
-        commits=commits,
-        resume_point=recogniser.resume_point,
+        authority=authority, register=register, events=service, commits=commits, resume_point=resume_point
     )
-    parts = HubParts(
-        site=site,
+    integrations = _integrations(settings, store=store, site=site, hub_id=authority.hub_id[:12])
+    parts = _parts(
+        settings,
         store=store,
-        access=Access(store=store, clock=time.time, mode=AccessMode(settings.access)),
-        audit=Audit(store=store, clock=time.time),
+        site=site,
         notifier=notifier,
         metrics=metrics,
-        clock=time.time,
         not_ready=recogniser.troubles,
         hand=service.hand,
-        counting=Counting(store=store, site=site, clock=time.time),
+        integrations=integrations,
         nodes=register,
         authority_pem=authority.certificate_pem,
-        backup=partial(_back_up, settings),
     )
-    integrations = _integrations(settings, parts, hub_id=authority.hub_id[:12])
-    metrics.registry.register(UpkeepCollector(folder=Path(settings.state_dir), integrations=integrations))
     web_settings = _web_settings(settings)
     web_app = create_web_app(parts, web_settings)
+    has_nodes = partial(has_own_nodes, store)
+    tls = authority.server_context_for_pages() if settings.https == "auto" else None
+    listener = _listener(settings.bind, settings.http_port)
     await service.start()
     async with (
-        serving(
-            web_app,
-            _listener(settings.bind, settings.http_port),
-            tls=authority.server_context_for_pages() if settings.https == "auto" else None,
-            proxies=web_settings.proxies,
-        ) as http_port,
+        serving(web_app, listener, tls=tls, proxies=web_settings.proxies) as http_port,
         ingest.listening(bind=settings.bind, port=settings.node_port) as node_port,
         local_commands(register, Path(settings.state_dir)),
         _background(
@@ -144,12 +138,7 @@ async def _be_hub(
             commits.run(),
             integrations.run(),
             _forget_old_access(parts),
-            be_found(
-                settings.role,
-                replace(presence, port=node_port),
-                bind=settings.bind,
-                has_nodes=partial(has_own_nodes, store),
-            ),
+            be_found(settings.role, replace(presence, port=node_port), bind=settings.bind, has_nodes=has_nodes),
             _renew(authority, settings),
         ) as duties,
     ):
@@ -159,6 +148,23 @@ async def _be_hub(
     await service.close()
     if settings.summary_file:
         _write_summary(Path(settings.summary_file), {**service.summary(), **ingest.counters})
+
+
+def _parts(
+    settings: HubSettings, *, store: Store, metrics: HubMetrics, integrations: Integrations, **made: Any
+) -> HubParts:
+    metrics.registry.register(UpkeepCollector(folder=Path(settings.state_dir), integrations=integrations))
+    return HubParts(
+        store=store,
+        metrics=metrics,
+        integrations=integrations,
+        counting=integrations.counting,
+        access=Access(store=store, clock=time.time, mode=AccessMode(settings.access)),
+        audit=Audit(store=store, clock=time.time),
+        clock=time.time,
+        backup=partial(_back_up, settings),
+        **made,
+    )
 
 
 def _register(settings: HubSettings, authority: Authority, store: Store, recogniser: Recogniser) -> NodeRegister:
@@ -193,25 +199,33 @@ async def _forget_old_access(parts: HubParts) -> None:
         await asyncio.to_thread(parts.audit.sweep)
 
 
-def _integrations(settings: HubSettings, parts: HubParts, *, hub_id: str) -> Integrations:
-    wanted = IntegrationSettings(
-        site_name=settings.site_name,
-        hub_id=hub_id,
-        version=__version__,
-        mqtt_url=settings.mqtt_url,
-        mqtt_topic=settings.mqtt_topic,
-        mqtt_discovery=settings.mqtt_discovery,
-        webhook_url=settings.webhook_url,
-        webhook_secret=settings.webhook_secret,
-        ntfy_url=settings.ntfy_url,
-        ntfy_token=settings.ntfy_token,
-        smtp_url=settings.smtp_url,
-        mail_from=settings.mail_from,
-        mail_to=tuple(settings.mail_to.split()),
-        watch_list=tuple(name.strip() for name in settings.watch_list.split(";") if name.strip()),
-        alert_dedup_s=settings.alert_dedup_s,
+def _integrations(settings: HubSettings, *, store: Store, site: Site, hub_id: str) -> Integrations:
+    choices = Choices(
+        store=store,
+        sealer=Sealer(Path(settings.state_dir)),
+        base=IntegrationSettings(site_name=settings.site_name, hub_id=hub_id, version=__version__),
+        variables=_set_by_variables(settings),
+        clock=time.time,
     )
-    return Integrations(wanted, site=parts.site, counting=parts.counting, clock=parts.clock)
+    counting = Counting(store=store, site=site, clock=time.time)
+    return Integrations(choices.settings(), site=site, counting=counting, clock=time.time, choices=choices)
+
+
+def _set_by_variables(settings: HubSettings) -> dict[Service, dict[str, str]]:
+    """The services of which any variable is set, with all that they say."""
+    dedup_s = settings.alert_dedup_s
+    said = {
+        Service.MQTT: {
+            "url": settings.mqtt_url,
+            "topic": settings.mqtt_topic,
+            "discovery": settings.mqtt_discovery,
+        },
+        Service.WEBHOOK: {"url": settings.webhook_url, "secret": settings.webhook_secret},
+        Service.NTFY: {"url": settings.ntfy_url, "token": settings.ntfy_token},
+        Service.MAIL: {"url": settings.smtp_url, "sender": settings.mail_from, "recipients": settings.mail_to},
+        Service.ALERTS: {"watch_list": settings.watch_list, "dedup_s": "" if dedup_s is None else f"{dedup_s:g}"},
+    }
+    return {service: values for service, values in said.items() if any(values.values())}
 
 
 def _back_up(settings: HubSettings, with_biometrics: bool) -> Path:  # noqa: FBT001 - a port's signature

@@ -7,6 +7,7 @@ from pathlib import Path
 from ruid_hub.access import Access, Audit
 from ruid_hub.counting import Counting
 from ruid_hub.hand import OperatorHand
+from ruid_hub.integrations.bridge import Integrations
 from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.nodes import NodeRegister
@@ -32,6 +33,7 @@ class HubParts:
     not_ready: Callable[[], tuple[str, ...]] = tuple
     hand: OperatorHand | None = None
     counting: Counting | None = None
+    integrations: Integrations | None = None
     nodes: NodeRegister | None = None
     authority_pem: bytes = b""
     """The certificate of the hub's own authority, for browsers to import."""

@@ -30,7 +30,7 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
     the machine that a container runs on. A node that can read `join_file`, which the hub writes, is let in unasked.
     `mqtt_…`, `webhook_…`, `ntfy_…`, `smtp_url` and `mail_…` (recipients separated by spaces) tell other systems about
     the site; `watch_list` holds names, separated by semicolons, and `alert_dedup_s` is how long one alert is not
-    repeated.
+    repeated. What is not set here can be set in the browser.
     `summary_file`, if named, gets a JSON account of the run when the hub stops.
     """
 
@@ -50,8 +50,8 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
     names: str = ""
     join_file: str = ""
     mqtt_url: str = ""
-    mqtt_topic: str = "ruid"
-    mqtt_discovery: str = "homeassistant"
+    mqtt_topic: str = ""
+    mqtt_discovery: str = ""
     webhook_url: str = ""
     webhook_secret: str = ""
     ntfy_url: str = ""
@@ -60,7 +60,7 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
     mail_from: str = ""
     mail_to: str = ""
     watch_list: str = ""
-    alert_dedup_s: float = 600.0
+    alert_dedup_s: float | None = None
     summary_file: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -35,6 +35,7 @@ from ruid_hub.api.cameras import CamerasController, NodesController
 from ruid_hub.api.counts import CountsController, RowsController, SitesController, asked
 from ruid_hub.api.events import EventStreams, event_socket, event_stream
 from ruid_hub.api.guards import anybody, caller_of, check_every_route, csrf_of, deny_by_default, requires
+from ruid_hub.api.integrations import IntegrationsController
 from ruid_hub.api.network import LOOPBACK_NAMES, NO_PROXIES, Proxies
 from ruid_hub.api.people import CorrectionsController, PeopleController, SightingsController
 from ruid_hub.api.refusals import REFUSED, status_of
@@ -64,6 +65,7 @@ API_ROUTES = (
     CamerasController,
     NodesController,
     AccountsController,
+    IntegrationsController,
     UpkeepController,
     event_stream,
     event_socket,

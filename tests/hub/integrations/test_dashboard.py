@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from api_fakes import parts_of
-from ruid_hub.integrations.bridge import Integrations, IntegrationSettings
+from ruid_hub.integrations.bridge import Integrations
+from ruid_hub.integrations.choices import IntegrationSettings
 from ruid_hub.integrations.metrics import SiteCollector, UpkeepCollector
 from ruid_hub.live.feed import FeedCounts
 from ruid_hub.store import open_store

@@ -14,7 +14,7 @@ import pytest
 from api_fakes import HOSTILE, eventually
 from hub_fakes import NOON_S, hello, live, matched, track
 from ruid_hub.integrations.home_assistant import Messages, Topics, changes, messages
-from ruid_hub.integrations.mqtt import MqttBridge
+from ruid_hub.integrations.mqtt import MqttBridge, try_broker
 from ruid_hub.site import Site
 from tooling import require_tool
 
@@ -159,3 +159,26 @@ async def test_only_what_changed_is_published_and_what_is_gone_is_emptied(site: 
 async def test_nobodys_identity_is_published(site: Site):
     site.assigned(track(1), matched("ada"), at_s=NOON_S)
     assert not any("ada" in payload for payload in told(site).values())
+
+
+async def test_a_hub_that_leaves_takes_its_devices_along(broker: Broker, site: Site):
+    bridge = MqttBridge(
+        f"mqtt://127.0.0.1:{broker.port}", topics=TOPICS, wanted=lambda: told(site), publish_every_s=0.05
+    )
+    async with running(bridge):
+        await eventually(lambda: bridge.published > 3)
+        bridge.leave()
+    left = await retained(broker, wanted=TOPICS.availability)
+    assert left == {TOPICS.availability: "offline"}
+
+
+async def test_a_broker_is_tried_beside_the_bridge(broker: Broker, site: Site):
+    url = f"mqtt://127.0.0.1:{broker.port}"
+    bridge = MqttBridge(url, topics=TOPICS, wanted=lambda: told(site), publish_every_s=0.05)
+    async with running(bridge):
+        await eventually(lambda: bridge.connected)
+        await try_broker(url, topics=TOPICS)
+        assert bridge.connected
+    broker.stop()
+    with pytest.raises(aiomqtt.MqttError):
+        await try_broker(url, topics=TOPICS)

@@ -21,6 +21,7 @@ from ruid_hub.hand import (
     UnknownPerson,
     UnknownSighting,
 )
+from ruid_hub.integrations.choices import IntegrationError, NothingToTest, SetByVariables
 from ruid_hub.nodes import (
     NodeAway,
     NodesError,
@@ -32,7 +33,14 @@ from ruid_hub.nodes import (
 )
 from ruid_hub.store import StoreWriteError
 
-REFUSED: tuple[type[Exception], ...] = (AccessError, HandError, CountingError, NodesError, StoreWriteError)
+REFUSED: tuple[type[Exception], ...] = (
+    AccessError,
+    HandError,
+    CountingError,
+    NodesError,
+    IntegrationError,
+    StoreWriteError,
+)
 """What `status_of` knows; anything that it does not name is a request that makes no sense: 400."""
 
 _STATUS: tuple[tuple[int, tuple[type[Exception], ...]], ...] = (
@@ -52,6 +60,8 @@ _STATUS: tuple[tuple[int, tuple[type[Exception], ...]], ...] = (
             NodeTooOld,
             StillUnavailable,
             TooManyNodes,
+            SetByVariables,
+            NothingToTest,
         ),
     ),
     (403, (WrongPassword,)),

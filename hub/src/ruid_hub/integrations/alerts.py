@@ -23,6 +23,8 @@ class AlertKind(StrEnum):
     CAMERA_UP = "camera_up"
     GAP = "gap"
     WATCH_LIST = "watch_list"
+    TEST = "test"
+    """Somebody wants to know whether alerts arrive."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,8 +76,15 @@ class Outbox:
         while True:
             await self._something.wait()
             while self._waiting:
-                await self._deliver(self._waiting.popleft())
+                await self._deliver_or_keep(self._waiting.popleft())
             self._something.clear()
+
+    async def _deliver_or_keep(self, alert: Alert) -> None:
+        try:
+            await self._deliver(alert)
+        except asyncio.CancelledError:
+            self._waiting.appendleft(alert)
+            raise
 
     async def _deliver(self, alert: Alert) -> None:
         for again in range(TRIES):
@@ -148,7 +155,7 @@ class Email:
     sender: str
     recipients: tuple[str, ...]
     name: str = "email"
-    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
 
     async def deliver(self, alert: Alert) -> None:
         await asyncio.to_thread(self._send, self._letter(alert))

@@ -30,24 +30,34 @@ class MqttBridge:
     ) -> None:
         self.connected = False
         self.published = 0
-        self._place = urlsplit(url)
+        self.url = url
         self._topics = topics
         self._wanted = wanted
         self._every_s = publish_every_s
         self._told: Messages = {}
         self._stale: Messages = {}
+        self._leaving = False
+
+    @property
+    def place(self) -> tuple[str | None, int | None, Topics]:
+        """Which broker, and where on it."""
+        return urlsplit(self.url).hostname, urlsplit(self.url).port, self._topics
+
+    def leave(self) -> None:
+        """Take everything back from the broker when `run` ends: this hub tells nothing there any more."""
+        self._leaving = True
 
     async def run(self) -> None:
         """Connect and publish for ever."""
         wait_s = FIRST_WAIT_S
         while True:
             try:
-                async with self._client() as client:
+                async with broker(self.url, topics=self._topics) as client:
                     wait_s, self.connected = FIRST_WAIT_S, True
-                    _log.info("MQTT broker connected", host=self._place.hostname)
+                    _log.info("MQTT broker connected", host=self.place[0])
                     await self._publish_for_ever(client)
             except (aiomqtt.MqttError, OSError) as error:
-                _log.warning("MQTT broker away", host=self._place.hostname, error=str(error), retry_s=wait_s)
+                _log.warning("MQTT broker away", host=self.place[0], error=str(error), retry_s=wait_s)
             finally:
                 self.connected = False
             await asyncio.sleep(wait_s)
@@ -66,7 +76,7 @@ class MqttBridge:
             await listening
         except asyncio.CancelledError:
             with suppress(aiomqtt.MqttError):
-                await client.publish(self._topics.availability, "offline", qos=1, retain=True, timeout=1.0)
+                await self._farewell(client)
             raise
         finally:
             listening.cancel()
@@ -83,15 +93,30 @@ class MqttBridge:
         async for _ in client.messages:
             self._stale, self._told = dict.fromkeys(self._told, "?"), {}
 
-    def _client(self) -> aiomqtt.Client:
-        secure = self._place.scheme == "mqtts"
-        return aiomqtt.Client(
-            self._place.hostname or "localhost",
-            self._place.port or (8883 if secure else 1883),
-            username=unquote(self._place.username) if self._place.username else None,
-            password=unquote(self._place.password) if self._place.password else None,
-            identifier=f"ruid-{self._topics.hub_id}",
-            will=aiomqtt.Will(self._topics.availability, "offline", qos=1, retain=True),
-            tls_context=ssl.create_default_context() if secure else None,
-            timeout=10.0,
-        )
+    async def _farewell(self, client: aiomqtt.Client) -> None:
+        if self._leaving:
+            for topic in self._stale | self._told:
+                await client.publish(topic, "", qos=1, retain=True, timeout=1.0)
+        await client.publish(self._topics.availability, "offline", qos=1, retain=True, timeout=1.0)
+
+
+async def try_broker(url: str, *, topics: Topics) -> None:
+    """Connect as the bridge does, beside it, and say something to nobody. Raises aiomqtt.MqttError."""
+    async with broker(url, topics=topics, role="-test") as client:
+        await client.publish(f"{topics.base}/{topics.hub_id}/test", "a test", qos=1)
+
+
+def broker(url: str, *, topics: Topics, role: str = "") -> aiomqtt.Client:
+    """A connection to a broker; the bridge's own (without a `role`) leaves a last will."""
+    place = urlsplit(url)
+    secure = place.scheme == "mqtts"
+    return aiomqtt.Client(
+        place.hostname or "localhost",
+        place.port or (8883 if secure else 1883),
+        username=unquote(place.username) if place.username else None,
+        password=unquote(place.password) if place.password else None,
+        identifier=f"ruid-{topics.hub_id}{role}",
+        will=None if role else aiomqtt.Will(topics.availability, "offline", qos=1, retain=True),
+        tls_context=ssl.create_default_context() if secure else None,
+        timeout=10.0,
+    )

@@ -24,6 +24,7 @@ KINDS = {
     "user.": "Users",
     "token.": "Tokens",
     "session.": "Signing in",
+    "integration.": "Integrations",
 }
 WORDS = {
     "person.look": "looked at",
@@ -58,6 +59,9 @@ WORDS = {
     "hub.setup": "set up this hub as",
     "hub.backup": "took a backup of this hub",
     "hub.support": "took a report for support",
+    "integration.save": "changed the integration",
+    "integration.remove": "switched off the integration",
+    "integration.test": "sent a test to the integration",
     "site.save": "set up the site",
     "site.assign": "put a camera into the site",
     "site.remove": "removed the site",
