@@ -3,12 +3,13 @@
 import asyncio
 import json
 import logging
+import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -46,12 +47,16 @@ from ruid_hub.settings import HubSettings
 from ruid_hub.site import Site
 from ruid_hub.standby import standing_by
 from ruid_hub.store import Store, StoreError, open_store
+from ruid_hub.updating import Shortage, clear_update_lock, find_shortage, updates_held_off
+from ruid_hub.watchdog import watched
 from ruid_hub.web_app import WebSettings, create_web_app
 from ruid_hub.web_server import serving
 
 _FORGET_EVERY_S = 3600.0
 
 _RENEW_EVERY_S = 3600.0
+
+_LOOK_FOR_ROOM_EVERY_S = 5.0
 
 _log = structlog.get_logger("hub")
 
@@ -60,6 +65,7 @@ def run_hub(settings: HubSettings) -> None:
     """Run a hub until it is told to stop; raise the `HubError` that ended it, if one did."""
     _configure_logging(settings.log_level)
     _make_state_folder(settings)
+    clear_update_lock(os.environ)
     asyncio.run(_run(settings))
 
 
@@ -71,11 +77,28 @@ async def _run(settings: HubSettings) -> None:
     presence = Presence(authority.hub_id, authority.fingerprint, settings.node_port)
     if not await _is_hub(settings, presence, stop):
         return
-    store = _open_store(settings)
+    if not await _has_room_for_update(settings, stop):
+        return
+    with updates_held_off(os.environ):
+        store = _open_store(settings)
     try:
         await _be_hub(settings, authority, presence, store=store, stop=stop)
     finally:
         store.close()
+
+
+async def _has_room_for_update(settings: HubSettings, stop: asyncio.Event) -> bool:
+    """True once there is room to bring the database up to date, if it must be; until then the hub says so."""
+    shortage = _shortage(settings)
+    if shortage is None:
+        return True
+    _log.error(str(shortage))
+    async with standing_by(_listener(settings.bind, settings.http_port), waits_for=str(shortage)):
+        while shortage is not None and not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _LOOK_FOR_ROOM_EVERY_S)
+            shortage = _shortage(settings)
+    return not stop.is_set()
 
 
 async def _is_hub(settings: HubSettings, presence: Presence, stop: asyncio.Event) -> bool:
@@ -141,6 +164,7 @@ async def _be_hub(
             be_found(settings.role, replace(presence, port=node_port), bind=settings.bind, has_nodes=has_nodes),
             _renew(authority, settings),
         ) as duties,
+        watched(),
     ):
         _log.info("hub is up", pages=f"http://localhost:{http_port}", nodes=f"wss://localhost:{node_port}")
         await _first_of(stop, duties)
@@ -252,15 +276,26 @@ def _make_state_folder(settings: HubSettings) -> None:
         raise StateUnusable(f"{error}; set RUID_STATE_DIR to another folder or mend this one") from error
 
 
+def _shortage(settings: HubSettings) -> Shortage | None:
+    with _usable_state(settings):
+        return find_shortage(settings.database, Path(settings.state_dir))
+
+
 def _open_store(settings: HubSettings) -> Store:
     folder, place = Path(settings.state_dir), settings.database
-    try:
+    with _usable_state(settings):
         store = open_store(place, before_migration=lambda revision: back_up_before_update(place, folder, revision))
+    store.on_erasure(lambda: drop_own_backups(folder))
+    return store
+
+
+@contextmanager
+def _usable_state(settings: HubSettings) -> Generator[None]:
+    try:
+        yield
     except (OSError, StoreError) as error:
         mend = "mend RUID_DATABASE_URL" if settings.database_url else "set RUID_STATE_DIR to another folder"
         raise StateUnusable(f"{error}; {mend} or mend this one") from error
-    store.on_erasure(lambda: drop_own_backups(folder))
-    return store
 
 
 def _web_settings(settings: HubSettings) -> WebSettings:

@@ -102,6 +102,15 @@ def drop_own_backups(state_dir: Path) -> int:
     return len(kept)
 
 
+def backed_up_files(state_dir: Path) -> Iterator[Path]:
+    """Regular files of the state folder but the database's own, earlier backups and what is being written."""
+    for path in sorted(state_dir.rglob("*")):
+        inside = path.relative_to(state_dir)
+        if path.is_symlink() or not path.is_file() or inside.parts[0].startswith((DATABASE, ".", KEPT_BEFORE)):
+            continue
+        yield path
+
+
 # --- packing -------------------------------------------------------------------------------------------
 
 
@@ -114,19 +123,10 @@ def _pack(target: Path, database: Path, state_dir: Path) -> None:
         with tarfile.open(fileobj=stream, mode="w") as archive:
             archive.add(note, MANIFEST)
             archive.add(database, DATABASE)
-            for path in _other_files(state_dir):
+            for path in backed_up_files(state_dir):
                 archive.add(path, f"{FILES}/{path.relative_to(state_dir).as_posix()}")
         stream.flush()
         os.fsync(stream.fileno())
-
-
-def _other_files(state_dir: Path) -> Iterator[Path]:
-    """Regular files of the state folder but the database's own, earlier backups and what is being written."""
-    for path in sorted(state_dir.rglob("*")):
-        inside = path.relative_to(state_dir)
-        if path.is_symlink() or not path.is_file() or inside.parts[0].startswith((DATABASE, ".", KEPT_BEFORE)):
-            continue
-        yield path
 
 
 def _unpack(archive: Path, work: Path) -> None:
