@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -395,9 +396,25 @@ def answering(status: HTTPStatus) -> Generator[tuple[int, list[str]]]:
             thread.join()
 
 
+def health_command(name: str) -> list[str]:
+    (line,) = arguments_of(name, "HEALTHCHECK")
+    return json.loads(line.partition("CMD ")[2])
+
+
+@pytest.mark.parametrize(("age_s", "well"), [(0.0, True), (8.0, True), (60.0, False), (None, False)])
+def test_a_node_is_well_while_its_heartbeat_is_fresh(tmp_path: Path, age_s: float | None, well: bool) -> None:
+    """A process that is stopped altogether cannot say so itself: its heartbeat grows old."""
+    heartbeat = tmp_path / "heartbeat"
+    if age_s is not None:
+        heartbeat.touch()
+        os.utime(heartbeat, (time.time() - age_s, time.time() - age_s))
+    environment = {**os.environ, "RUID_HEARTBEAT_FILE": str(heartbeat)}
+    asked = subprocess.run(health_command("edge"), env=environment, stderr=subprocess.DEVNULL, check=False)
+    assert (asked.returncode == 0) is well
+
+
 def run_health_check(port: int) -> int:
-    (line,) = arguments_of("hub", "HEALTHCHECK")
-    program, *arguments = json.loads(line.partition("CMD ")[2])
+    program, *arguments = health_command("hub")
     assert program == "python"
     environment = {**os.environ, "RUID_HTTP_PORT": str(port)}
     return subprocess.run(
