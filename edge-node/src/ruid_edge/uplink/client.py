@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from ssl import SSLError
 
 import numpy as np
 import structlog
@@ -36,10 +37,9 @@ from ruid_edge.enrolment import AdoptionSpoiled, HubFinder, HubUnknown
 from ruid_edge.errors import SpoolUnusable
 from ruid_edge.spool import Spool
 from ruid_edge.uplink.adoption import Applicant, NotLetIn, ask_to_be_let_in
+from ruid_edge.uplink.backoff import Backoff
 from ruid_edge.uplink.pace import Pace
 
-_FIRST_WAIT_S = 0.25
-_LONGEST_WAIT_S = 10.0
 _REFUSED_WAIT_S = 30.0
 _HEALTH_EVERY_S = 1.0
 _PROBE_EVERY_S = 10.0
@@ -47,6 +47,9 @@ _FIRST_PROBES = 4
 _REPLAY_BATCH = 16
 _TOLD = 32
 _KEY_UNKNOWN = ("unknown_key", "no_certificate")
+
+_HUB_IS_THERE = (WebSocketException, WireError, SSLError, ConnectionResetError, TimeoutError)
+"""What cannot happen, or may not have happened, without a hub that is at work: leave it some time."""
 
 _log = structlog.get_logger("uplink")
 
@@ -90,7 +93,7 @@ class Uplink:
         self._live: dict[str, Live] = {}
         self._wake = asyncio.Event()
         self._closed = asyncio.Event()
-        self._jitter = np.random.default_rng()
+        self._backoff = Backoff(np.random.default_rng())
         self._sent_through = ItemKey(-1, -1)
         self._connections = self._live_replaced = self._refused = 0
         self._told_outage = ""
@@ -130,19 +133,17 @@ class Uplink:
 
     async def run(self) -> None:
         """Keep a connection to the hub until `close`."""
-        wait_s = _FIRST_WAIT_S
         while self._closing is None:
             before = (self._connections, self._applicant.credentials.adopted)
-            refused = False
+            refused, answered = False, True
             try:
                 refused = await self._try_once()
             except (HubUnknown, OSError, WebSocketException, WireError, TimeoutError) as error:
+                answered = isinstance(error, _HUB_IS_THERE)
                 self._tell_outage(str(error) or type(error).__name__)
             if (self._connections, self._applicant.credentials.adopted) != before:
-                wait_s = _FIRST_WAIT_S
-            jittered_s = wait_s * self._jitter.uniform(0.5, 1.0)  # many nodes must not come back in step
-            await self._pause(_REFUSED_WAIT_S if refused else jittered_s)
-            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+                self._backoff.reset()
+            await self._pause(_REFUSED_WAIT_S if refused else self._backoff.next_s(answered=answered))
 
     async def _try_once(self) -> bool:
         """Find the hub and talk to it, as a stranger or as a member; return whether it wants none of us for now."""
