@@ -14,22 +14,25 @@ from ruid_core.identity import (
     gallery,
     regrouping,
 )
-from ruid_core.identity.calibration import CalibrationPriors, FreeLabels, calibrate
+from ruid_core.identity.calibration import CalibrationPriors, FreeLabels, Histogram, calibrate
 from ruid_core.identity.constraints import ArchivedSpans, overlapping
 from ruid_core.identity.projection import ProjectionPriors, learn_projection
+from ruid_core.identity.steps import finish
 
 LABELS = FreeLabels(same=0.7, different=0.0)
 
 
 def test_more_people_make_a_match_dearer() -> None:
     strangers = np.random.default_rng(1).normal(0.0, 0.1, 100_000).astype(np.float32)
-    prices = [calibrate(strangers, people, LABELS, CalibrationPriors()).price for people in (100, 1000, 10_000)]
+    prices = [
+        calibrate(Histogram.of(strangers), people, LABELS, CalibrationPriors()).price for people in (100, 1000, 10_000)
+    ]
     assert prices == sorted(prices)
     assert 0.25 < prices[0] < prices[-1] < 0.42
 
 
 def test_without_strangers_the_price_leans_on_the_free_labels() -> None:
-    price = calibrate(np.zeros(0, np.float32), 1, LABELS, CalibrationPriors()).price
+    price = calibrate(Histogram.of(np.zeros(0, np.float32)), 1, LABELS, CalibrationPriors()).price
     assert price == pytest.approx(0.35 * 0.7)
 
 
@@ -39,7 +42,7 @@ def test_a_cameras_cast_is_taken_away() -> None:
     casts = 3.0 * generator.normal(size=(2, 32))
     rows = np.concatenate([people + cast for cast in casts]).astype(np.float32)
     cameras, who = np.repeat([0, 1], 60), np.tile(np.arange(60), 2)
-    projection = learn_projection(rows, cameras, who, priors=ProjectionPriors(), camera_count=2)
+    projection = finish(learn_projection(rows, np.ones(120, np.float32), cameras, who, priors=ProjectionPriors(), camera_count=2))
     vectors = projection.project(rows, cameras)
     similarities = vectors[:60] @ vectors[60:].T
     assert (similarities.argmax(axis=1) == np.arange(60)).all()

@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from math import log
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ruid_core.identity.arrays import F32
+from ruid_core.identity.arrays import F32, Ints
 
 FIRST_SCALE = 0.05
 LEAST_SCALE = 0.02
 MOST_FAR = 0.5
 MOST_NEAR = 0.2
+BINS = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +63,48 @@ class FreeLabels:
         return self.different + share * (self.same - self.different)
 
 
-def calibrate(strangers: F32, people: int, labels: FreeLabels, priors: CalibrationPriors) -> Calibration:
-    """Learn from the similarities (M,) of pairs that are not linked, among `people` people."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Histogram:
+    """How often which similarity occurs: `counts` (BINS,) from -1 to 1."""
+
+    counts: Ints
+
+    @classmethod
+    def of(cls, similarities: F32) -> "Histogram":
+        """Count similarities of any shape."""
+        return cls(np.bincount(binned(similarities).ravel(), minlength=BINS))
+
+    def __len__(self) -> int:
+        return int(self.counts.sum())
+
+    def quantile(self, share: float) -> float:
+        """The similarity below which a share of them lies."""
+        reached = np.cumsum(self.counts)
+        wanted = share * float(reached[-1] - 1) + 0.5
+        index = int(np.searchsorted(reached, wanted))
+        within = (wanted - float(reached[index] - self.counts[index])) / float(self.counts[index])
+        return 2.0 * (index + within - 0.5) / (BINS - 1) - 1.0
+
+
+def binned(similarities: F32) -> NDArray[np.uint16]:
+    """The bin of each similarity in a `Histogram`."""
+    return np.rint((np.clip(similarities, -1.0, 1.0) + 1.0) * np.float32((BINS - 1) / 2)).astype(np.uint16)
+
+
+def calibrate(strangers: Histogram, people: int, labels: FreeLabels, priors: CalibrationPriors) -> Calibration:
+    """Learn from the similarities of pairs that are not linked, among `people` people."""
     if len(strangers) < 2:
         return Calibration(labels.between(priors.free_label_share), FIRST_SCALE)
     far, near = min(MOST_FAR, priors.tail_from / people), min(MOST_NEAR, priors.tail_to / people)
-    low, high = np.quantile(strangers, (1.0 - far, 1.0 - near))
-    scale = max(LEAST_SCALE, float(high - low) / log(far / near))
-    tail = float(high) + scale * log(near * people / priors.strangers_at_price)
+    low, high = strangers.quantile(1.0 - far), strangers.quantile(1.0 - near)
+    scale = max(LEAST_SCALE, (high - low) / log(far / near))
+    tail = high + scale * log(near * people / priors.strangers_at_price)
     lean = priors.free_label_people
     price = (people * tail + lean * labels.between(priors.free_label_share)) / (people + lean)
     price = max(price, labels.same - priors.largest_drop)
     return Calibration(min(price, labels.between(priors.largest_share)), scale)
+
+
+def least_price(labels: FreeLabels, priors: CalibrationPriors) -> float:
+    """What `calibrate` never goes below where there are strangers."""
+    return min(labels.same - priors.largest_drop, labels.between(priors.largest_share))

@@ -6,55 +6,90 @@ averages to minus infinity: no chain of joins can bring the two together. Averag
 stays reducible, so the nearest-neighbour chain (Murtagh 1983) finds it in O(N²).
 """
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
 from ruid_core.identity.arrays import F32, F64, Flags, Ints
+from ruid_core.identity.steps import IN_PRODUCT, STEP, Steps, blocks
 
 NEVER = np.float32(-np.inf)
 
 
-def joins(similarities: F32, conflicts: Flags, weights: F64, stop: float) -> tuple[Ints, F64]:
+def affinities(vectors: F32, conflicts: Flags) -> Steps[F32]:
+    """Similarities (N, N) of vectors (N, D), never of those in conflict (N, N): what `joins` works on."""
+    count, dim = vectors.shape
+    work = np.empty((count, count), np.float32)
+    for block in blocks(count, count * (6 + dim // IN_PRODUCT)):
+        own, before = vectors[block], slice(0, block.start)
+        work[block, before] = work[before, block].T  # not multiplied again: both halves must be the same to the bit
+        work[block, block] = own @ own.T
+        work[block, block.stop :] = own @ vectors[block.stop :].T
+        yield len(own) * count * (6 + dim // IN_PRODUCT)
+    for block in blocks(count, 2 * count):
+        work[block][conflicts[block]] = NEVER
+        yield (block.stop - block.start) * 2 * count
+    np.fill_diagonal(work, NEVER)
+    return work
+
+
+def joins(work: F32, weights: F64, stop: float) -> Steps[tuple[Ints, F64]]:
     """All joins down to average similarity `stop`: pairs (J, 2) of rows, and their similarities (J,).
 
-    `similarities` and `conflicts` are (N, N), `weights` (N,) counts the tracks behind each row. A join names
+    `work` (N, N) holds `affinities` and is used up, `weights` (N,) counts the tracks behind each row. A join names
     one row of each group. Sorted by falling similarity.
     """
-    work = similarities.astype(np.float32, copy=True)
-    work[conflicts] = NEVER
-    np.fill_diagonal(work, NEVER)
-    weights = weights.copy()
-    pairs: list[tuple[int, int]] = []
-    heights: list[float] = []
-    for start in np.flatnonzero(work.max(axis=1) >= stop) if len(work) else ():
-        chain = [int(start)]
-        while chain:
-            _step(work, weights, chain, stop, pairs, heights)
-    order = np.argsort(-np.array(heights), kind="stable")
-    return np.array(pairs, np.int64).reshape(-1, 2)[order], np.array(heights)[order]
+    chains = _Chains(work, weights.copy(), stop)
+    done = 0
+    for start in range(len(work)):
+        chains.start(start)
+        while chains.chain:
+            done += chains.step()
+            if done >= STEP:
+                yield done
+                done = 0
+        done += len(work)
+    yield done
+    order = np.argsort(-np.array(chains.heights), kind="stable")
+    return np.array(chains.pairs, np.int64).reshape(-1, 2)[order], np.array(chains.heights)[order]
 
 
-def _step(
-    work: F32, weights: F64, chain: list[int], stop: float, pairs: list[tuple[int, int]], heights: list[float]
-) -> None:
-    """Lengthen the chain, join its last two, or take off an end that has nobody near enough."""
-    last = chain[-1]
-    nearest = int(work[last].argmax())
-    height = work[last, nearest]
-    if height < stop:
-        chain.pop()
-        work[last] = NEVER
-        work[:, last] = NEVER
-        return
-    before = chain[-2] if len(chain) > 1 else -1
-    if before < 0 or work[last, before] < height:
-        chain.append(nearest)
-        return
-    pairs.append((before, last))
-    heights.append(float(height))
-    del chain[-2:]
-    _join(work, weights, before, last)
-    if not chain:
-        chain.append(before)
+@dataclass(slots=True)
+class _Chains:
+    """The state of a search: groups not joined yet are rows of `work`, `chain` leads to ever nearer ones."""
+
+    work: F32
+    weights: F64
+    stop: float
+    chain: list[int] = field(default_factory=list[int])
+    pairs: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    heights: list[float] = field(default_factory=list[float])
+
+    def start(self, row: int) -> None:
+        """Begin a chain at a row, if anybody is near enough to it."""
+        if self.work[row].max() >= self.stop:
+            self.chain.append(row)
+
+    def step(self) -> int:
+        """Lengthen the chain, join its last two, or take off an end that has nobody near enough; returns the work."""
+        work, chain = self.work, self.chain
+        last = chain[-1]
+        nearest = int(work[last].argmax())
+        height = work[last, nearest]
+        if height < self.stop:  # nobody else has it near enough, nor will: an average is no nearer than its parts
+            chain.pop()
+            return len(work)
+        before = chain[-2] if len(chain) > 1 else -1
+        if before < 0 or work[last, before] < height:
+            chain.append(nearest)
+            return len(work)
+        self.pairs.append((before, last))
+        self.heights.append(float(height))
+        del chain[-2:]
+        _join(work, self.weights, before, last)
+        if not chain:
+            chain.append(before)
+        return 24 * len(work)
 
 
 def _join(work: F32, weights: F64, keep: int, gone: int) -> None:
@@ -89,12 +124,12 @@ def names_for_groups(groups: Ints, names: Ints, weights: F64) -> Ints:
     `groups` and `names` are (N,); a name of -1 claims nothing.
     """
     chosen = np.full(int(groups.max()) + 1 if len(groups) else 0, -1, np.int64)
-    named = names >= 0
-    pairs, pair_of = np.unique(np.stack([groups[named], names[named]], axis=1), axis=0, return_inverse=True)
-    overlaps = np.bincount(pair_of.ravel(), weights[named], minlength=len(pairs))
+    named, least = names >= 0, int(names.max()) + 1 if len(names) else 1
+    pairs, pair_of = np.unique(groups[named] * least + names[named], return_inverse=True)
+    overlaps = np.bincount(pair_of, weights[named], minlength=len(pairs))
     taken: set[int] = set()
     for index in np.argsort(-overlaps, kind="stable"):
-        group, name = (int(value) for value in pairs[index])
+        group, name = divmod(int(pairs[index]), least)
         if chosen[group] < 0 and name not in taken:
             chosen[group] = name
             taken.add(name)

@@ -45,30 +45,14 @@ class ArchivedSpans:
         for spans in self.spans_s.values():
             spans.pop(identity, None)
 
+    def overlaps(self, identity: int, camera: int, started_s: float, until_s: float) -> bool:
+        """Whether the identity's span in the camera overlaps the given time."""
+        span = self.spans_s.get(camera, {}).get(identity)
+        return span is not None and span[0] <= until_s and started_s <= span[1]
+
     def overlapped(self, camera: int, started_s: float, until_s: float) -> list[int]:
         """Identities whose span in the camera overlaps the given time."""
         if started_s > self.until_s.get(camera, -np.inf):
             return []
         spans = self.spans_s[camera].items()
         return [identity for identity, (first_s, last_s) in spans if first_s <= until_s and started_s <= last_s]
-
-
-def spans_conflicts(
-    apart: Flags, spans: ArchivedSpans, archives: list[int], cameras: Ints, started_s: F64, until_s: F64
-) -> None:
-    """Mark in `apart` (T + A, T + A) where archives overlap tracks, or one another.
-
-    `cameras`, `started_s` and `until_s` (T,) are the tracks'; `archives` (A,) are identities.
-    """
-    first = len(cameras)
-    nodes = np.array([first + index for index, identity in enumerate(archives) for _ in spans.of(identity)], np.int64)
-    if not len(nodes):
-        return
-    boxes = np.array([span for identity in archives for span in spans.of(identity)])
-    clash = boxes[:, :1] == cameras
-    clash &= (started_s <= boxes[:, 2:]) & (boxes[:, 1:2] <= until_s)
-    span, track = np.nonzero(clash)
-    apart[nodes[span], track] = apart[track, nodes[span]] = True
-    one, other = np.nonzero(overlapping(boxes[:, 0].astype(np.int64), boxes[:, 1], boxes[:, 2]))
-    different = nodes[one] != nodes[other]
-    apart[nodes[one[different]], nodes[other[different]]] = True

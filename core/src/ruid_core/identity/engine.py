@@ -7,11 +7,11 @@ from math import inf
 
 import numpy as np
 
+from ruid_core.identity.adoption import adopt
 from ruid_core.identity.arrays import F32, Ints, unit_rows
 from ruid_core.identity.calibration import Calibration
 from ruid_core.identity.checks import check_evidence
 from ruid_core.identity.clocks import CameraClocks
-from ruid_core.identity.consolidation import names_for_groups
 from ruid_core.identity.decisions import (
     Candidate,
     alternatives,
@@ -27,15 +27,17 @@ from ruid_core.identity.errors import (
     WrongDimension,
     WrongModel,
 )
-from ruid_core.identity.estimate import NOBODY_YET, Links, measure_links
+from ruid_core.identity.estimate import NOBODY_YET, Links
 from ruid_core.identity.gallery import NOBODY, Gallery
 from ruid_core.identity.hand import Hand
 from ruid_core.identity.insight import Explanation, Suggestion, nearest_tracks, operator_reasons, similar, suggest
 from ruid_core.identity.projection import learn_projection
-from ruid_core.identity.regrouping import Nodes, conflicts, gather, recalibrate, regroup
+from ruid_core.identity.regrouping import likeness_of_halves, project, recalibrate
+from ruid_core.identity.rethinking import Rethinking
 from ruid_core.identity.roster import beside_folded, foe_rows, identity_row, unfold
 from ruid_core.identity.settings import IdentitySettings
-from ruid_core.identity.ties import joined, tie
+from ruid_core.identity.snapshot import take_snapshot
+from ruid_core.identity.steps import STEP, finish
 from ruid_core.identity.values import (
     Alternative,
     Decision,
@@ -48,7 +50,6 @@ from ruid_core.identity.values import (
 
 FIRST_CALIBRATION = Calibration(0.5, 0.05)
 FIRST_REFRESH = 4
-NAMED_WEIGHT = 1e6  # whom an operator named keeps the id, however few the tracks
 NO_LINKS = Links(identities=1, appearances=1, strays=0.0, share=1.0)
 
 
@@ -111,22 +112,27 @@ class TrackletEngine:
 
     def consolidate(self, at_s: float) -> tuple[Revision, ...]:
         """See `IdentityEngine.consolidate`."""
+        rethinking = self.rethink()
+        if rethinking is None:
+            return ()
+        while not rethinking.step(STEP):
+            pass
+        return self.adopt(rethinking)
+
+    def rethink(self) -> Rethinking | None:
+        """Begin to think everything over again, in steps; `adopt` it when it is ready. None where there is nothing."""
         gallery = self._gallery
         if gallery is None or len(gallery.tracks) < 2:
+            return None
+        return Rethinking(gallery, settings=self._settings, camera_count=len(self._cameras))
+
+    def adopt(self, rethinking: Rethinking) -> tuple[Revision, ...]:
+        """Make what a consolidation came to the truth, but for what changed meanwhile; returns who moved."""
+        gallery, thought = self._gallery, rethinking.thought
+        if gallery is None or thought is None:
             return ()
-        self._relearn_projection(gallery)
-        rows = gallery.tracks.used()
-        nodes = gather(gallery, most_archives=2 * self._settings.most_tracks - len(rows))
-        apart = conflicts(gallery, nodes)
-        owners = tie(gallery, nodes, apart)
-        regrouping = regroup(gallery, *joined(nodes, owners, apart), self._settings.calibration)
-        self._calibration = regrouping.calibration
-        revisions = self._adopt(gallery, nodes, regrouping.groups[owners])
-        tracks = gallery.tracks
-        self._links = measure_links(
-            tracks.vectors[rows], tracks.identities[rows], tracks.cameras[rows], self._calibration.price
-        )
-        return revisions
+        self._calibration, self._links = thought.calibration, thought.links
+        return adopt(gallery, rethinking.snapshot, thought, next_identity_id=self._next_identity_id)
 
     def restore(self, evidence: Evidence, identity_id: str) -> None:
         """See `IdentityEngine.restore`."""
@@ -384,47 +390,19 @@ class TrackletEngine:
             (Revision(track, before, name),) if before and before != name else (),
         )
 
-    # --- thinking over -----------------------------------------------------------------------------------------
-
-    def _relearn_projection(self, gallery: Gallery) -> None:
-        """From everybody seen so far; who has no identity yet counts as one more."""
-        rows = gallery.tracks.used()
-        gallery.reproject(
-            learn_projection(
-                gallery.tracks.means(rows),
-                gallery.tracks.cameras[rows],
-                gallery.tracks.identities[rows],
-                priors=self._settings.projection,
-                camera_count=len(self._cameras),
-            )
-        )
+    # --- after a restart ---------------------------------------------------------------------------------------
 
     def _calibrate_restored(self, gallery: Gallery) -> None:
-        """After a restart: trust the restored answers, and learn the site from them before the first new one."""
-        self._relearn_projection(gallery)
-        nodes = gather(gallery, most_archives=0)
-        self._calibration = recalibrate(gallery, nodes, self._settings.calibration)
-
-    def _adopt(self, gallery: Gallery, nodes: Nodes, groups: Ints) -> tuple[Revision, ...]:
-        """Make the new groups the truth; returns who moved."""
-        identities = gallery.identities
-        named = np.isin(nodes.identities, list(gallery.labels))
-        chosen = names_for_groups(groups, nodes.identities, np.where(named, NAMED_WEIGHT, 1.0) * nodes.weights)
-        for group in np.flatnonzero(chosen < 0).tolist():
-            chosen[group] = identities.add(self._next_identity_id())
-        goals = chosen[groups]
-        names = identities.names
-        changed = np.flatnonzero(goals != nodes.identities).tolist()
-        moves = [(int(nodes.identities[index]), int(goals[index])) for index in changed]
-        rows: list[int] = nodes.tracks[[index for index in changed if index < len(nodes.tracks)]].tolist()
-        went = [[gallery.tracks.names[row]] for row in rows]
-        for row, (_, new) in zip(rows, moves, strict=False):
-            gallery.move(row, new)
-        went += gallery.move_archives(moves[len(rows) :])
-        revisions = [
-            Revision(track, names[old], names[new])
-            for (old, new), tracks in zip(moves, went, strict=True)
-            for track in tracks
-        ]
-        gallery.drop_empty(nodes.identities.tolist())
-        return tuple(revisions)
+        """Trust the restored answers, and learn the site from them before the first new one."""
+        snapshot = take_snapshot(gallery, most_archives=0)
+        cameras, priors = len(self._cameras), self._settings
+        learning = learn_projection(
+            snapshot.totals, snapshot.crop_weights, snapshot.cameras, snapshot.identities,
+            priors=priors.projection, camera_count=cameras,
+        )  # fmt: skip
+        projection = finish(learning)
+        vectors = finish(project(snapshot, projection))
+        gallery.turn(projection, finish(gallery.prepare(projection, snapshot.tracks, vectors, epoch=snapshot.epoch)))
+        gallery.recount()
+        same = finish(likeness_of_halves(snapshot, projection))
+        self._calibration = finish(recalibrate(vectors, snapshot.identities, same, priors.calibration))

@@ -8,6 +8,7 @@ archive, one vector with a count, and leave behind from when to when each camera
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +16,9 @@ import numpy as np
 from ruid_core.identity.arrays import F32, F64, Flags, Ints, group_sums, grown, unit_rows
 from ruid_core.identity.constraints import ArchivedSpans
 from ruid_core.identity.errors import UnknownTrack
-from ruid_core.identity.projection import Projection
+from ruid_core.identity.projection import COARSE_AXES, Projection
 from ruid_core.identity.statements import Statements
+from ruid_core.identity.steps import IN_PRODUCT, Steps, blocks
 from ruid_core.identity.values import Evidence
 
 LEAST_QUALITY = 0.05
@@ -43,6 +45,8 @@ class Tracks:
         self.at_s: F64 = np.zeros(FIRST_ROOM)
         self.ended: Flags = np.zeros(FIRST_ROOM, np.bool_)
         self.identities: Ints = np.full(FIRST_ROOM, NOBODY, np.int64)
+        self.epochs: Ints = np.zeros(FIRST_ROOM, np.int64)
+        self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -54,6 +58,7 @@ class Tracks:
         self.names[row] = name
         self.cameras[row] = camera
         self.started_s[row] = self.at_s[row] = started_s
+        self.epochs[row] = self.epoch
         return row
 
     def drop(self, row: int) -> None:
@@ -64,7 +69,13 @@ class Tracks:
         self.weights[row] = self.crops[row] = 0
         self.ended[row] = False
         self.cameras[row] = self.identities[row] = -1
+        self.epochs[row] = self.epoch
         self.free.append(row)
+
+    def overlapping(self, rows: Ints, camera: int, started_s: float, until_s: float) -> bool:
+        """Whether the camera saw any of `rows` (N,) at that time."""
+        same = (self.cameras[rows] == camera) & (self.started_s[rows] <= until_s) & (self.at_s[rows] >= started_s)
+        return bool(same.any())
 
     def used(self) -> Ints:
         """The rows in use, ascending."""
@@ -84,7 +95,8 @@ class Tracks:
     def _grow(self, rows: int) -> None:
         used = len(self.cameras)
         for name in (
-            "totals", "odd_totals", "weights", "crops", "vectors", "cameras", "started_s", "at_s", "ended", "identities"
+            "totals", "odd_totals", "weights", "crops", "vectors", "cameras", "started_s", "at_s", "ended",
+            "identities", "epochs",
         ):  # fmt: skip
             setattr(self, name, grown(getattr(self, name), rows))
         self.cameras[used:] = self.identities[used:] = -1
@@ -103,6 +115,8 @@ class Identities:
         self.archive_counts: F32 = np.zeros(FIRST_ROOM, np.float32)
         self.archive_sums: F32 = np.zeros((FIRST_ROOM, dim), np.float32)
         self.seen_s: F64 = np.zeros(FIRST_ROOM)
+        self.epochs: Ints = np.zeros(FIRST_ROOM, np.int64)
+        self.epoch = 0
         self._coarse_axes: F32 = np.zeros((dim, 0), np.float32)
         self._coarse: F32 = np.zeros((0, 0), np.float32)
         self._changed: set[int] = set()
@@ -116,6 +130,7 @@ class Identities:
         self.rows[name] = row
         self.names[row] = name
         self.seen_s[row] = -np.inf
+        self.epochs[row] = self.epoch
         return row
 
     def drop(self, row: int) -> None:
@@ -125,6 +140,7 @@ class Identities:
         self.sums[row] = self.archives[row] = self.archive_sums[row] = 0.0
         self.counts[row] = self.archive_counts[row] = 0.0
         self.note_change(row)
+        self.epochs[row] = self.epoch
         self.free.append(row)
 
     def put(self, row: int, vector: F32) -> None:
@@ -144,11 +160,28 @@ class Identities:
         self.archives[row] += centred
         self.archive_sums[row] += vector
         self.archive_counts[row] += 1.0
+        self.epochs[row] = self.epoch
 
-    def project_archives(self, rows: Ints, projection: Projection) -> None:
-        """Turn the archives of `rows` into a new projection; how far their tracks agree stays as it was."""
-        lengths = np.sqrt(np.einsum("nd,nd->n", self.archive_sums[rows], self.archive_sums[rows]))
-        self.archive_sums[rows] = projection.whiten(unit_rows(self.archives[rows])) * lengths[:, None]
+    def turned(self, rows: Ints, projection: Projection) -> F32:
+        """The archives (N, D) of `rows` in a new projection; how far their tracks agree stays as it is."""
+        sums = self.archive_sums[rows]
+        lengths = np.sqrt(np.einsum("nd,nd->n", sums, sums))
+        return projection.whiten(unit_rows(self.archives[rows])) * lengths[:, None]
+
+    def take_over(self, prepared: "Prepared", projection: Projection) -> None:
+        """Archives as prepared, and where they changed since, anew; without tracks until the next recount."""
+        used = len(self.names)
+        changed = np.flatnonzero(self.epochs[:used] > prepared.epoch)
+        archived = changed[self.archive_counts[changed] > 0]
+        turned = self.turned(archived, projection)
+        self.archive_sums, self.sums = (
+            rows if len(rows) == len(self.counts) else grown(rows, len(self.counts)).astype(np.float32, copy=False)
+            for rows in (prepared.archive_sums, prepared.sums)
+        )
+        self.archive_sums[changed] = 0.0
+        self.archive_sums[archived] = turned
+        self.sums[changed] = self.archive_sums[changed]
+        self.look_along(projection.coarse, prepared.coarse, changed)
 
     def similarities(self, vector: F32) -> F32:
         """Average similarity of a vector (D,) to every row's tracks: (rows,); -inf for who is out of the question.
@@ -169,11 +202,11 @@ class Identities:
         if len(self._coarse):
             self._changed.add(row)
 
-    def look_along(self, axes: F32) -> None:
-        """Take new axes (D, R) for the coarse look; every sum may have changed with them."""
+    def look_along(self, axes: F32, coarse: F32, changed: Ints) -> None:
+        """Take new axes (D, R) for the coarse look, and everybody (rows, R) along them but for the changed rows."""
         self._coarse_axes = axes
-        self._coarse = np.zeros((0, 0), np.float32)
-        self._changed.clear()
+        self._coarse = coarse
+        self._changed = set(changed.tolist()) if len(coarse) else set()
 
     def _shortlisted(self, vector: F32, used: int) -> F32:
         self._refresh_coarse(used)
@@ -190,6 +223,7 @@ class Identities:
             counts = np.maximum(self.counts[:, None], np.float32(1.0))
             self._coarse = ((self.sums @ self._coarse_axes) / counts).astype(np.float32, copy=False)
         elif len(self._coarse) < used:
+            self._changed.update(range(len(self._coarse), used))
             self._coarse = grown(self._coarse, len(self.sums)).astype(np.float32, copy=False)
         rows = np.fromiter(self._changed, np.int64)
         self._coarse[rows] = (self.sums[rows] @ self._coarse_axes) / np.maximum(
@@ -201,7 +235,7 @@ class Identities:
         row = len(self.names)
         self.names.append("")
         if row == len(self.counts):
-            for name in ("sums", "counts", "archives", "archive_counts", "archive_sums", "seen_s"):
+            for name in ("sums", "counts", "archives", "archive_counts", "archive_sums", "seen_s", "epochs"):
                 setattr(self, name, grown(getattr(self, name), 2 * row))
         return row
 
@@ -213,6 +247,22 @@ class Folded(NamedTuple):
     camera: int
     started_s: float
     until_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """Tracks and archives in a new projection, as they were or became since `epoch`; who changed later is left out.
+
+    `vectors` (T, D) are of the tracks in `rows` (T,); `archive_sums`, `sums` (without tracks) and `coarse` have a row
+    per identity.
+    """
+
+    epoch: int
+    rows: Ints
+    vectors: F32
+    archive_sums: F32
+    sums: F32
+    coarse: F32
 
 
 class Gallery:
@@ -243,6 +293,7 @@ class Gallery:
         tracks.started_s[row] = min(tracks.started_s[row], evidence.started_at_s)
         tracks.at_s[row] = max(tracks.at_s[row], evidence.at_s)
         tracks.ended[row] = False
+        tracks.epochs[row] = tracks.epoch
         self._turn(row)
 
     def _turn(self, row: int) -> None:
@@ -282,10 +333,29 @@ class Gallery:
         if before == identity:
             return
         tracks.identities[row] = identity
+        tracks.epochs[row] = tracks.epoch
         identities.put(identity, tracks.vectors[row])
         identities.seen_s[identity] = max(identities.seen_s[identity], tracks.at_s[row])
         if before != NOBODY:
             identities.take(before, tracks.vectors[row])
+
+    def move_together(self, rows: list[int], owners: list[int]) -> None:
+        """Many tracks belong to `owners` from now on; call `recount` and `drop_empty` when all moves are made."""
+        self.tracks.identities[rows] = owners
+        self.tracks.epochs[rows] = self.tracks.epoch
+
+    def recount(self) -> None:
+        """Add the tracks to their identities, of which only the archives are in the sums."""
+        tracks, identities = self.tracks, self.identities
+        rows, used = tracks.used(), len(identities.names)
+        rows = rows[tracks.identities[rows] != NOBODY]
+        owners, whose = np.unique(tracks.identities[rows], return_inverse=True)
+        identities.sums[owners] += group_sums(tracks.vectors[rows], whose, len(owners))
+        identities.counts[:used] = identities.archive_counts[:used]
+        identities.counts[owners] += np.bincount(whose).astype(np.float32)
+        np.maximum.at(identities.seen_s, tracks.identities[rows], tracks.at_s[rows])
+        for owner in owners.tolist():
+            identities.note_change(owner)
 
     def move_archives(self, moves: list[tuple[int, int]]) -> list[list[str]]:
         """Everything folded of each (old, new) goes to the new, all at once; returns the tracks that went with each."""
@@ -320,6 +390,7 @@ class Gallery:
             sums[new] += vector
         for counts in (identities.counts, identities.archive_counts):
             counts[new] += count
+        identities.epochs[new] = identities.epoch
         identities.note_change(new)
 
     def fold(self, rows: Ints, *, most_folded: int) -> None:
@@ -350,17 +421,37 @@ class Gallery:
         for row in oldest:
             self.drop_identity(row)
 
-    def reproject(self, projection: Projection) -> None:
-        """Turn everything into a new projection."""
-        tracks, identities = self.tracks, self.identities
-        rows, used = tracks.used(), len(identities.names)
+    def begin_epoch(self) -> int:
+        """What changes from now on is marked as later than the number that is returned."""
+        ended = self.tracks.epoch
+        self.tracks.epoch = self.identities.epoch = ended + 1
+        return ended
+
+    def prepare(self, projection: Projection, rows: Ints, vectors: F32, *, epoch: int) -> Steps[Prepared]:
+        """Turn the archives into a new projection, for `turn`; `vectors` (T, D) of `rows` (T,) already are."""
+        identities, archived = self.identities, self.archived()
+        sums, archive_sums = (np.zeros_like(identities.sums) for _ in range(2))
+        coarse = np.zeros((len(sums) if len(identities) > COARSE_FROM else 0, projection.coarse.shape[1]), np.float32)
+        each = (8 + (len(projection.axes) + 2 * COARSE_AXES) // IN_PRODUCT) * vectors.shape[1]
+        for block in blocks(len(archived), each):
+            own = archived[block]
+            turned = identities.turned(own, projection)
+            archive_sums[own] = sums[own] = turned
+            if len(coarse):
+                coarse[own] = (turned / identities.archive_counts[own, None]) @ projection.coarse
+            yield len(own) * each
+        return Prepared(epoch, rows, vectors, archive_sums, sums, coarse)
+
+    def turn(self, projection: Projection, prepared: Prepared) -> None:
+        """Take up a new projection; identities are without their tracks until `recount`."""
+        tracks = self.tracks
         self.projection = projection
-        identities.look_along(projection.coarse)
+        kept = tracks.epochs[prepared.rows] <= prepared.epoch
+        tracks.vectors[prepared.rows[kept]] = prepared.vectors[kept]
+        rows = tracks.used()
+        rows = rows[tracks.epochs[rows] > prepared.epoch]
         tracks.vectors[rows] = projection.project(tracks.means(rows), tracks.cameras[rows])
-        identities.project_archives(self.archived(), projection)
-        known = rows[tracks.identities[rows] != NOBODY]
-        sums = group_sums(tracks.vectors[known], tracks.identities[known], used)
-        identities.sums[:used] = identities.archive_sums[:used] + sums
+        self.identities.take_over(prepared, projection)
 
     def archived(self) -> Ints:
         """Rows of the identities that have an archive, ascending."""

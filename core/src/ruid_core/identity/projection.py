@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ruid_core.identity.arrays import F32, F64, Ints, group_sums, unit_row, unit_rows
+from ruid_core.identity.steps import IN_PRODUCT, Steps, blocks
 
 COARSE_AXES = 48
 
@@ -61,32 +62,39 @@ class Projection:
 
 
 def learn_projection(
-    rows: F32, cameras: Ints, people: Ints, *, priors: ProjectionPriors, camera_count: int
-) -> Projection:
-    """Learn from track means (N, D), their cameras (N,) and who they are believed to be (N,)."""
+    totals: F32, weights: F32, cameras: Ints, people: Ints, *, priors: ProjectionPriors, camera_count: int
+) -> Steps[Projection]:
+    """Learn from tracks' totals (N, D) over weights (N,), their cameras (N,) and who they are believed to be (N,)."""
     _, people = np.unique(people, return_inverse=True)
-    means = _camera_means(rows, cameras, people, priors, camera_count)
+    rows = totals / weights[:, None]
+    yield 2 * rows.size
+    means = yield from _camera_means(rows, cameras, people, priors, camera_count)
     centred = unit_rows(rows - means[cameras])
-    return Projection(means, *_whitening_axes(centred, people, priors))
+    yield 4 * rows.size
+    axes = yield from _whitening_axes(centred, people, priors)
+    return Projection(means, *axes)
 
 
-def _camera_means(rows: F32, cameras: Ints, people: Ints, priors: ProjectionPriors, camera_count: int) -> F32:
+def _camera_means(rows: F32, cameras: Ints, people: Ints, priors: ProjectionPriors, camera_count: int) -> Steps[F32]:
     pairs, pair_of, sizes = np.unique(people * camera_count + cameras, return_inverse=True, return_counts=True)
     pair_means = group_sums(rows, pair_of, len(pairs)) / sizes[:, None].astype(np.float32)
+    yield 4 * rows.size
     site = pair_means.sum(axis=0) / (len(pairs) + priors.site_mean_people)
     pair_cameras = pairs % camera_count
     counts = np.bincount(pair_cameras, minlength=camera_count + 1).astype(np.float32)[:, None]
     sums = group_sums(pair_means, pair_cameras, camera_count + 1)
+    yield 4 * pair_means.size
     prior = np.float32(priors.camera_mean_people)
     return ((sums + prior * site) / (counts + prior)).astype(np.float32)
 
 
-def _whitening_axes(centred: F32, people: Ints, priors: ProjectionPriors) -> tuple[F32, F32]:
+def _whitening_axes(centred: F32, people: Ints, priors: ProjectionPriors) -> Steps[tuple[F32, F32]]:
     """A symmetric (D, D) matrix, in which directions that nobody differs in keep their scale, and the coarse axes."""
     tracks = np.bincount(people)
     dim = centred.shape[1]
     weighted = centred / np.sqrt(tracks[people] * len(tracks))[:, None].astype(np.float32)
-    variances, axes = _principal_axes(weighted)
+    yield 2 * centred.size
+    variances, axes = yield from _principal_axes(weighted)
     floor = priors.whitening_floor + priors.whitening_people * _shrinkage(variances, dim, len(tracks))
     level = floor * float(variances.sum()) / dim
     scales = 1.0 / np.sqrt(variances + level)
@@ -95,13 +103,21 @@ def _whitening_axes(centred: F32, people: Ints, priors: ProjectionPriors) -> tup
     return (matrix / base).astype(np.float32), np.ascontiguousarray(axes[:, -COARSE_AXES:], np.float32)
 
 
-def _principal_axes(weighted: F32) -> tuple[F64, F64]:
+def _principal_axes(weighted: F32) -> Steps[tuple[F64, F64]]:
     """Variances (R,) and axes (D, R) of rows (N, D), through the smaller of the two Gram matrices."""
-    rows = weighted.astype(np.float64)
-    if len(rows) >= rows.shape[1]:
-        variances, axes = np.linalg.eigh(rows.T @ rows)
+    count, dim = weighted.shape
+    if count >= dim:
+        gram = np.zeros((dim, dim))
+        for block in blocks(count, dim * dim // IN_PRODUCT):
+            rows = weighted[block].astype(np.float64)
+            gram += rows.T @ rows
+            yield len(rows) * dim * dim // IN_PRODUCT
+        variances, axes = np.linalg.eigh(gram)
+        yield dim**3
         return np.maximum(variances, 0.0), axes
+    rows = weighted.astype(np.float64)
     variances, mixtures = np.linalg.eigh(rows @ rows.T)
+    yield count**3
     kept = variances > 1e-9 * max(float(variances[-1]), 1e-12)
     variances, mixtures = variances[kept], mixtures[:, kept]
     return variances, rows.T @ mixtures / np.sqrt(variances)

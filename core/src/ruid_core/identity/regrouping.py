@@ -1,4 +1,4 @@
-"""One consolidation: what the gallery holds, regrouped under the constraints at the price that fits.
+"""One consolidation: what a snapshot holds, regrouped under the constraints at the price that fits.
 
 The price and the groups depend on one another (a price makes groups, the groups say which pairs are strangers,
 the strangers make a price), so the two are settled in turn until they agree.
@@ -7,13 +7,24 @@ the strangers make a price), so the two are settled in turn until they agree.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ruid_core.identity.arrays import F32, F64, Flags, Ints, unit_rows
-from ruid_core.identity.calibration import LEAST_SCALE, Calibration, CalibrationPriors, FreeLabels, calibrate
-from ruid_core.identity.consolidation import cut, joins
-from ruid_core.identity.constraints import overlapping, spans_conflicts
-from ruid_core.identity.gallery import Gallery, Tracks
+from ruid_core.identity.arrays import F32, F64, Flags, Ints, group_sums, unit_rows
+from ruid_core.identity.calibration import (
+    BINS,
+    LEAST_SCALE,
+    Calibration,
+    CalibrationPriors,
+    FreeLabels,
+    Histogram,
+    binned,
+    calibrate,
+    least_price,
+)
+from ruid_core.identity.consolidation import affinities, cut, joins
 from ruid_core.identity.projection import Projection
+from ruid_core.identity.snapshot import Sightings, Snapshot, sightings
+from ruid_core.identity.steps import IN_PRODUCT, Steps, blocks
 
 SAMPLED_NODES = 512
 MOST_ROUNDS = 8
@@ -24,21 +35,6 @@ HIGHEST_START_SPREADS = 4.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Nodes:
-    """What is regrouped: every track, and every archive as one. `tracks` (T,) and `archives` (A,) are rows.
-
-    `vectors` (T + A, D) are mean vectors, `weights` (T + A,) the tracks behind each, `identities` (T + A,) the
-    present rows.
-    """
-
-    tracks: Ints
-    archives: Ints
-    vectors: F32
-    weights: F64
-    identities: Ints
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Regrouping:
     """`groups` (N,) of the nodes, and the calibration that they agree with."""
 
@@ -46,69 +42,162 @@ class Regrouping:
     calibration: Calibration
 
 
-def gather(gallery: Gallery, *, most_archives: int) -> Nodes:
-    """All tracks, and archives: of the identities that have tracks, then of those seen last."""
-    tracks, identities = gallery.tracks, gallery.identities
-    rows, archived = tracks.used(), gallery.archived()
-    without_tracks = identities.counts[archived] == identities.archive_counts[archived]
-    archived = archived[np.lexsort((-identities.seen_s[archived], without_tracks))][:most_archives]
-    counts = identities.archive_counts[archived]
-    return Nodes(
-        rows,
-        archived,
-        np.concatenate([tracks.vectors[rows], identities.archive_sums[archived] / counts[:, None]]),
-        np.concatenate([np.ones(len(rows)), counts.astype(np.float64)]),
-        np.concatenate([tracks.identities[rows], archived]),
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Similarities of some nodes, `rows` (S,), with all N: their `bins` (S, N), mean and spread."""
+
+    rows: Ints
+    bins: NDArray[np.uint16]
+    everybody: Histogram
+    mean: float
+    spread: float
 
 
-def regroup(gallery: Gallery, nodes: Nodes, apart: Flags, priors: CalibrationPriors) -> Regrouping:
-    """Group the nodes anew, never joining who is `apart` (N, N); nothing in the gallery changes."""
-    similarities = nodes.vectors @ nodes.vectors.T
-    count = len(similarities)
-    sample = np.linspace(0, count - 1, min(count, SAMPLED_NODES)).astype(np.int64)
-    sampled = similarities[sample]
-    mean, spread = float(sampled.mean()), float(sampled.std())
-    labels = free_labels(gallery.tracks, gallery.projection, mean)
-    price = min(mean + HIGHEST_START_SPREADS * spread, labels.between(priors.largest_share))
-    pairs, heights = joins(similarities, apart, nodes.weights, mean)
-    calibration = Calibration(price, LEAST_SCALE)
-    for _ in range(MOST_ROUNDS):
-        groups = cut(count, pairs, heights, calibration.price)
-        strangers = sampled[groups[sample][:, None] != groups[None]]
-        before, calibration = calibration, calibrate(strangers, int(groups.max()) + 1, labels, priors)
-        if abs(calibration.price - before.price) < SETTLED:
-            break
-    return Regrouping(cut(count, pairs, heights, calibration.price), calibration)
+def project(snapshot: Snapshot, projection: Projection) -> Steps[F32]:
+    """The vectors (N, D) of the nodes in the space of a projection."""
+    count, dim = snapshot.totals.shape
+    vectors = np.empty((len(snapshot.weights), dim), np.float32)
+    each = dim * (8 + len(projection.axes) // IN_PRODUCT)
+    for block in blocks(count, each):
+        means = snapshot.totals[block] / snapshot.crop_weights[block, None]
+        vectors[block] = projection.project(means, snapshot.cameras[block])
+        yield (block.stop - block.start) * each
+    for block in blocks(len(snapshot.archives), each):
+        sums, counts = snapshot.archive_sums[block], snapshot.weights[count:][block].astype(np.float32)
+        agreement = np.sqrt(np.einsum("nd,nd->n", sums, sums)) / counts
+        whitened = projection.whiten(unit_rows(snapshot.archived[block]))
+        vectors[count + block.start : count + block.stop] = whitened * agreement[:, None]
+        yield (block.stop - block.start) * each
+    return vectors
 
 
-def recalibrate(gallery: Gallery, nodes: Nodes, priors: CalibrationPriors) -> Calibration:
-    """The calibration that fits the present groups, at a fraction of the cost of regrouping: for a restart."""
-    count = len(nodes.vectors)
-    sample = np.linspace(0, count - 1, min(count, SAMPLED_NODES)).astype(np.int64)
-    sampled = nodes.vectors[sample] @ nodes.vectors.T
-    labels = free_labels(gallery.tracks, gallery.projection, float(sampled.mean()))
-    strangers = sampled[nodes.identities[sample][:, None] != nodes.identities]
-    return calibrate(strangers, len(np.unique(nodes.identities)), labels, priors)
-
-
-def conflicts(gallery: Gallery, nodes: Nodes) -> Flags:
+def conflicts(snapshot: Snapshot, vectors: F32) -> Steps[Flags]:
     """Which nodes cannot be the same person: (N, N)."""
-    tracks, rows = gallery.tracks, nodes.tracks
-    until_s = tracks.at_s[rows]
-    apart = np.zeros((len(nodes.weights),) * 2, np.bool_)
-    apart[: len(rows), : len(rows)] = overlapping(tracks.cameras[rows], tracks.started_s[rows], until_s)
-    spans_conflicts(
-        apart, gallery.spans, nodes.archives.tolist(), tracks.cameras[rows], tracks.started_s[rows], until_s
-    )
+    apart, seen = np.zeros((len(vectors),) * 2, np.bool_), sightings(snapshot)
+    yield 64 * len(seen.nodes)
+    for camera in np.unique(seen.cameras).tolist():
+        yield from _seen_together(apart, seen, camera)
+    np.fill_diagonal(apart, val=False)
+    for left, right in snapshot.rifts:
+        apart[np.ix_(left, right)] = apart[np.ix_(right, left)] = True
+    _keep_labels_apart(apart, snapshot, vectors)
+    yield len(vectors)
     return apart
 
 
-def free_labels(tracks: Tracks, projection: Projection, different: float) -> FreeLabels:
+def _seen_together(apart: Flags, seen: Sightings, camera: int) -> Steps[None]:
+    own = np.flatnonzero(seen.cameras == camera)
+    nodes, started_s, until_s = seen.nodes[own], seen.started_s[own], seen.until_s[own]
+    for block in blocks(len(own), 16 * len(own)):
+        overlap = started_s[block, None] <= until_s
+        overlap &= started_s <= until_s[block, None]
+        apart[np.ix_(nodes[block], nodes)] |= overlap
+        yield 16 * overlap.size
+
+
+def _keep_labels_apart(apart: Flags, snapshot: Snapshot, vectors: F32) -> None:
+    """People with different names are never joined by themselves: the most typical node of each stands for it."""
+    anchors: list[int] = []
+    labels: list[str] = []
+    for identity, label in snapshot.labels.items():
+        own = np.flatnonzero(snapshot.identities == identity)
+        if len(own):
+            weighted = vectors[own] * snapshot.weights[own, None].astype(np.float32)
+            anchors.append(int(own[(weighted @ weighted.sum(axis=0)).argmax()]))
+            labels.append(label)
+    different = np.array(labels)[:, None] != np.array(labels)[None]
+    apart[np.ix_(anchors, anchors)] |= different
+
+
+def joined(vectors: F32, weights: F64, apart: Flags, owners: Ints) -> Steps[tuple[F32, F64, Flags]]:
+    """Vectors, weights and conflicts of the nodes, with those of one owner (N,) made one."""
+    count = int(owners.max()) + 1
+    if count == len(owners):
+        return vectors, weights, apart
+    firsts, sizes = np.unique(owners, return_index=True, return_counts=True)[1:]
+    for owner in np.flatnonzero(sizes > 1).tolist():
+        clash = apart[owners == owner].any(axis=0)
+        apart[firsts[owner]] |= clash
+        apart[:, firsts[owner]] |= clash
+        yield int(sizes[owner] + 8) * len(owners)
+    together = np.bincount(owners, weights).astype(np.float64)
+    sums = group_sums(vectors * weights[:, None].astype(np.float32), owners, count)
+    yield 4 * vectors.size
+    merged = np.empty((count, count), np.bool_)
+    for block in blocks(count, len(owners)):
+        merged[block] = apart[firsts[block]][:, firsts]
+        yield merged[block].size
+    np.fill_diagonal(merged, val=False)
+    return sums / together[:, None].astype(np.float32), together, merged
+
+
+def regroup(vectors: F32, weights: F64, apart: Flags, same: float, priors: CalibrationPriors) -> Steps[Regrouping]:
+    """Group the nodes anew, never joining who is `apart` (N, N). `same` is how alike the crops of one track are."""
+    sample = yield from _sample(vectors)
+    labels = FreeLabels(same, sample.mean)
+    price = min(sample.mean + HIGHEST_START_SPREADS * sample.spread, labels.between(priors.largest_share))
+    stop = max(sample.mean, min(price, least_price(labels, priors)))
+    work = yield from affinities(vectors, apart)
+    pairs, heights = yield from joins(work, weights, stop)
+    calibration = Calibration(price, LEAST_SCALE)
+    for _ in range(MOST_ROUNDS):
+        groups = cut(len(vectors), pairs, heights, calibration.price)
+        yield 128 * len(vectors)
+        strangers = yield from _strangers(sample, groups)
+        before, calibration = calibration, calibrate(strangers, int(groups.max()) + 1, labels, priors)
+        if abs(calibration.price - before.price) < SETTLED:
+            break
+    return Regrouping(cut(len(vectors), pairs, heights, calibration.price), calibration)
+
+
+def recalibrate(vectors: F32, identities: Ints, same: float, priors: CalibrationPriors) -> Steps[Calibration]:
+    """The calibration that fits the present groups, at a fraction of the cost of regrouping: for a restart."""
+    sample = yield from _sample(vectors)
+    strangers = yield from _strangers(sample, identities)
+    return calibrate(strangers, len(np.unique(identities)), FreeLabels(same, sample.mean), priors)
+
+
+def _sample(vectors: F32) -> Steps[Sample]:
+    count, dim = vectors.shape
+    rows: Ints = (np.arange(min(count, SAMPLED_NODES)) * (count - 1)) // max(1, min(count, SAMPLED_NODES) - 1)
+    bins = np.empty((len(rows), count), np.uint16)
+    counts = np.zeros(BINS, np.int64)
+    total = squares = 0.0
+    for block in blocks(len(rows), count * (4 + dim // IN_PRODUCT)):
+        similarities = vectors[rows[block]] @ vectors.T
+        total += float(similarities.sum(dtype=np.float64))
+        squares += float(np.einsum("sn,sn->", similarities, similarities, dtype=np.float64))
+        bins[block] = binned(similarities)
+        counts += np.bincount(bins[block].ravel(), minlength=BINS)
+        yield similarities.size * (4 + dim // IN_PRODUCT)
+    mean = total / bins.size
+    return Sample(rows, bins, Histogram(counts), mean, max(0.0, squares / bins.size - mean * mean) ** 0.5)
+
+
+def _strangers(sample: Sample, groups: Ints) -> Steps[Histogram]:
+    """The similarities of the sample's pairs that are not in one group (N,)."""
+    counts = sample.everybody.counts.copy()
+    order = np.argsort(groups, kind="stable")
+    ordered = groups[order]
+    starts, ends = (np.searchsorted(ordered, groups[sample.rows], side) for side in ("left", "right"))
+    for block in blocks(len(sample.rows), 4 * int((ends - starts).max())):
+        sizes = ends[block] - starts[block]
+        places = np.arange(int(sizes.sum())) + np.repeat(starts[block] - (np.cumsum(sizes) - sizes), sizes)
+        linked = sample.bins[block][np.repeat(np.arange(len(sizes)), sizes), order[places]]
+        counts -= np.bincount(linked, minlength=BINS)
+        yield 4 * len(linked) + BINS
+    return Histogram(counts)
+
+
+def likeness_of_halves(snapshot: Snapshot, projection: Projection) -> Steps[float]:
     """How alike the two halves (every other crop) of one track look, which are one person for certain."""
-    rows = tracks.used()
-    rows = rows[tracks.crops[rows] > 1]
-    odd, cameras = tracks.odd_totals[rows], tracks.cameras[rows]
-    halves = [projection.project(unit_rows(half), cameras) for half in (odd, tracks.totals[rows] - odd)]
-    alike = float(np.einsum("nd,nd->", *halves)) + FREE_LABEL_PRIOR * FREE_LABEL_PRIOR_TRACKS
-    return FreeLabels(alike / (len(rows) + FREE_LABEL_PRIOR_TRACKS), different)
+    count, dim = snapshot.odd_totals.shape
+    alike = FREE_LABEL_PRIOR * FREE_LABEL_PRIOR_TRACKS
+    each = 2 * dim * (8 + len(projection.axes) // IN_PRODUCT)
+    for block in blocks(count, each):
+        own, odd = snapshot.several[block], snapshot.odd_totals[block]
+        cameras, halves = snapshot.cameras[own], (odd, snapshot.totals[own] - odd)
+        halves = [projection.project(unit_rows(half), cameras) for half in halves]
+        alike += float(np.einsum("nd,nd->", *halves))
+        yield len(cameras) * each
+    return alike / (count + FREE_LABEL_PRIOR_TRACKS)
