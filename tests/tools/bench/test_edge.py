@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from ruid_edge.capture import Frame
+from ruid_edge.health.stages import StageTimes
 from ruid_tools.bench.edge import EdgeBenchSettings, bench_edge
 from ruid_tools.bench.edge_memory import allocations, soak
-from ruid_tools.bench.edge_peer import BenchError, OpenVinoCrops
+from ruid_tools.bench.edge_peer import BenchError, Contestant, OpenVinoCrops, Worked
 from ruid_tools.footage import CLIPS_DIR
 
 CLIP = CLIPS_DIR / "east.mp4"
@@ -51,6 +52,26 @@ def test_a_peer_without_its_packages_says_what_to_install(monkeypatch: pytest.Mo
         bench_edge([CLIP], settings)
     with pytest.raises(BenchError, match="pip install openvino"):
         OpenVinoCrops(Path("reid.xml"), threads=1)
+
+
+def test_whoever_is_followed_is_scored_against_the_truth(tmp_path: Path) -> None:
+    truth = tmp_path / "gt.txt"
+    truth.write_text("1,1,0,0,50,90\n2,1,0,0,50,90\n")
+    settings = EdgeBenchSettings(truth=truth, threads=1, most_frames=35, paced_s=0)
+    scores = bench_edge([CLIP], settings)["ruid"]["tracks"]
+    assert {"hota", "idf1", "mota", "id_switches"} == set(scores)
+    with pytest.raises(BenchError, match="one --source"):
+        bench_edge([CLIP, CLIP], settings)
+
+
+def test_tracks_are_numbered_by_the_frames_of_a_clip() -> None:
+    box = np.array([[0.0, 0.0, 50.0, 90.0]])
+    contestant = Contestant("perfect", lambda frame: Worked(1, [7], box), StageTimes())
+    contestant.take_turn(FRAMES[:2])
+    contestant.take_turn(FRAMES[2:3])
+    truth = np.array([[number, 1, 0, 0, 50, 90] for number in (1.0, 2.0, 3.0)])
+    assert contestant.scores(truth) == {"hota": 1.0, "idf1": 1.0, "mota": 1.0, "id_switches": 0}
+    assert contestant.embedded == 3
 
 
 def test_a_copy_of_a_picture_is_noticed() -> None:

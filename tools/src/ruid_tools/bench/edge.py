@@ -27,7 +27,8 @@ from ruid_edge.pipeline import CameraPipeline, CameraRules, FrameOutcome, Infere
 from ruid_edge.pipeline.loop import InferenceEvents
 from ruid_edge.uplink.messages import live_message, tracklet_message
 from ruid_tools.bench.edge_memory import allocations, peak_memory_mb, soak
-from ruid_tools.bench.edge_peer import BenchError, Contestant, make_peer, percentiles
+from ruid_tools.bench.edge_peer import BenchError, Contestant, Worked, make_peer, percentiles
+from ruid_tools.evaluation.track import read_mot
 
 _TURN_FRAMES = 20
 _EMPTY_FRAMES = 150
@@ -42,13 +43,15 @@ _LONGEST_PACED_S = 20.0
 class EdgeBenchSettings:
     """What to run: our models by name, peers by path (one for each embedder), and threads for each network.
 
-    `paced_s` is how long the clip plays in real time, `soak_s` how long memory is watched; 0 leaves that out.
+    `truth` (MOT format, of one clip) is what everybody's tracks are scored against. `paced_s` is how long the clip
+    plays in real time, `soak_s` how long memory is watched; 0 leaves that out.
     """
 
     detector: str = "accurate"
     embedder: str = "reid-osnet"
     peer_detector: Path | None = None
     peer_embedders: tuple[Path, ...] = ()
+    truth: Path | None = None
     threads: int = 2
     most_frames: int = 400
     paced_s: float = 10.0
@@ -72,8 +75,10 @@ class _Counted:
 def bench_edge(clips: Sequence[Path], settings: EdgeBenchSettings) -> dict[str, Any]:
     """Run the clips through ours and, where its models are given, the peers; return figures and their ratios.
 
-    Raises `BenchError`, `SourceMissing` or an `InferenceError`.
+    Raises `BenchError`, `TrackEvaluationError`, `SourceMissing` or an `InferenceError`.
     """
+    if settings.truth is not None and len(clips) != 1:
+        raise BenchError("--gt is the truth of one --source")
     if (settings.peer_detector is None) != (not settings.peer_embedders):
         raise BenchError("a peer needs both --peer-detector and --peer-embedder")
     cv2.setNumThreads(settings.threads)
@@ -86,13 +91,24 @@ def bench_edge(clips: Sequence[Path], settings: EdgeBenchSettings) -> dict[str, 
         report["soak"] = _bench_soak(clips, settings)
     report["peak_memory_mb"] = peak_memory_mb()  # of ours, before any peer is loaded
     rounds = [_bench_clip(clip, settings) for clip in clips]
-    ours, *peers = _sum(rounds)
-    report["ruid"] = ours.figures()
+    ours, *peers = contestants = _sum(rounds)
+    scores = _scores(contestants, settings.truth)
+    report["ruid"] = ours.figures() | scores[0]
     report["decode_ms"] = percentiles([took_ms for _, decode_ms in rounds for took_ms in decode_ms])
     busy_cpu_s, empty_cpu_s = ours.cpu_s / ours.frames, empty.cpu_s / empty.frames
     report["empty"] = empty.figures() | {"share_of_the_busy_cpu": round(empty_cpu_s / busy_cpu_s, 3)}
-    report["peers"] = [peer.figures() | _ratios(ours, peer) for peer in peers]
+    report["peers"] = [
+        peer.figures() | _ratios(ours, peer) | score for peer, score in zip(peers, scores[1:], strict=True)
+    ]
     return report
+
+
+def _scores(contestants: Sequence[Contestant], truth: Path | None) -> list[dict[str, Any]]:
+    """Return each contestant's scores under "tracks", nothing where there is no truth."""
+    if truth is None:
+        return [{} for _ in contestants]
+    rows = read_mot(truth)
+    return [{"tracks": contestant.scores(rows)} for contestant in contestants]
 
 
 def _ratios(ours: Contestant, peer: Contestant) -> dict[str, float]:
@@ -243,14 +259,16 @@ def _ours(size_px: tuple[int, int], settings: EdgeBenchSettings) -> Contestant:
     embedder = _embedder(settings)
     pipeline = _pipeline(size_px, settings, embedder, stages)
 
-    def work(frame: Frame) -> int:
+    def work(frame: Frame) -> Worked:
         before = embedder.crops
         outcome = pipeline.take(frame)
         with stages.measure("wire"):
             encode(live_message("clip", outcome))
             for tracklet in outcome.tracklets:
                 tracklet_message("clip", tracklet, embedding_model_id=embedder.model_id)
-        return embedder.crops - before
+        seen = [person for person in outcome.people if person.seen]
+        boxes_px = np.array([person.box_rel for person in seen]).reshape(-1, 4) * np.array([*size_px, *size_px])
+        return Worked(embedder.crops - before, [person.track_id for person in seen], boxes_px)
 
     return Contestant("ruid", work, stages)
 

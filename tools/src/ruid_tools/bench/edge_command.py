@@ -19,6 +19,7 @@ def edge(  # noqa: PLR0913 - each is an option of the command
     detector: str = "accurate",
     peer_detector: Path | None = None,
     peer_embedder: list[Path] | None = None,
+    gt: Path | None = None,
     paced_s: float = 10.0,
     soak_s: float = 0.0,
     json: bool = False,
@@ -41,6 +42,8 @@ def edge(  # noqa: PLR0913 - each is an option of the command
     peer_embedder
         A ReID network for the peer, .onnx or OpenVINO's .xml; it runs on every person in every frame. Once for
         each peer.
+    gt
+        The truth of the one source in MOT format: everybody's tracks are scored against it.
     paced_s
         Play the first clip in real time for so long, to time capture to wire; 0 leaves it out.
     soak_s
@@ -53,6 +56,7 @@ def edge(  # noqa: PLR0913 - each is an option of the command
         detector=detector,
         peer_detector=peer_detector,
         peer_embedders=tuple(peer_embedder or ()),
+        truth=gt,
         threads=threads,
         most_frames=frames,
         paced_s=paced_s,
@@ -75,6 +79,8 @@ def _tell(report: dict[str, Any], console: Console) -> None:
     for stage in report["ruid"]["stage_ms"]:
         cells = (figures["stage_ms"].get(stage, {}) for figures in contestants)
         table.add_row(f"{stage} p50 / p95 ms", *(f"{c['p50']} / {c['p95']}" if c else "" for c in cells))
+    for score in report["ruid"].get("tracks", ()):
+        table.add_row(score, *(str(figures.get("tracks", {}).get(score, "")) for figures in contestants))
     console.print(table)
     for name in ("decode_ms", "capture_to_wire", "allocations", "soak", "peak_memory_mb"):
         if name in report:

@@ -6,7 +6,7 @@ frame; onnxruntime's spinning is off, which is its best configuration on few cor
 
 import importlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from ruid_edge.capture import Frame
 from ruid_edge.health.stages import StageTimes
 from ruid_edge.inference import load_detector, load_embedder
 from ruid_tools.errors import ToolError
+from ruid_tools.evaluation.track import MotRows, mot_rows, score_tracks
 
 _PEER_CONFIDENCE = 0.25
 
@@ -27,29 +28,41 @@ class BenchError(ToolError):
     """The benchmark cannot run as asked."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Worked:
+    """What came of a frame: crops embedded, and the (M,) ids and (M, 4) boxes of the tracks seen in it."""
+
+    embedded: int
+    track_ids: Sequence[int]
+    boxes_xyxy_px: NDArray[Any]
+
+
 @dataclass(slots=True)
 class Contestant:
-    """One of those who are timed, what it does with a frame (returns how many crops it embedded), what that took."""
+    """One of those who are timed, what it does with a frame, what that took, and whom it followed."""
 
     name: str
-    work: Callable[[Frame], int]
+    work: Callable[[Frame], Worked]
     stages: StageTimes
     frames: int = 0
     embedded: int = 0
     wall_s: float = 0.0
     cpu_s: float = 0.0
     frame_ms: list[float] = field(default_factory=list[float])
+    tracks: list[MotRows] = field(default_factory=list[MotRows])
 
     def take_turn(self, frames: Iterable[Frame]) -> None:
         """Work on some frames and note what it took."""
         for frame in frames:
             cpu_s, started_s = time.process_time(), time.perf_counter()
-            self.embedded += self.work(frame)
+            worked = self.work(frame)
             took_s = time.perf_counter() - started_s
             self.cpu_s += time.process_time() - cpu_s
             self.wall_s += took_s
             self.frame_ms.append(took_s * 1000)
             self.frames += 1
+            self.embedded += worked.embedded
+            self.tracks.append(mot_rows(self.frames, worked.track_ids, worked.boxes_xyxy_px))
 
     def join(self, other: "Contestant") -> None:
         """Add what the same contestant did on another clip."""
@@ -72,6 +85,17 @@ class Contestant:
                 stage.stage: {"p50": round(stage.p50_ms, 2), "p95": round(stage.p95_ms, 2)}
                 for stage in self.stages.summaries()
             },
+        }
+
+    def scores(self, truth: MotRows) -> dict[str, float]:
+        """Return how well it followed people over the frames that it worked on, in order from the clip's first."""
+        numbers = range(1, self.frames + 1)
+        scores = score_tracks(np.concatenate(self.tracks), truth=truth, frames=numbers)
+        return {
+            "hota": round(scores.hota, 4),
+            "idf1": round(scores.idf1, 4),
+            "mota": round(scores.mota, 4),
+            "id_switches": scores.id_switches,
         }
 
 
@@ -136,7 +160,7 @@ def make_peer(size_px: tuple[int, int], detector_path: Path, embedder_path: Path
     tracker = supervision.ByteTrack()
     stages = StageTimes()
 
-    def work(frame: Frame) -> int:
+    def work(frame: Frame) -> Worked:
         with stages.measure("detect"):
             found = detector.detect(frame.picture_bgr)
         with stages.measure("track"):
@@ -149,7 +173,9 @@ def make_peer(size_px: tuple[int, int], detector_path: Path, embedder_path: Path
             )
         with stages.measure("embed"):
             boxes = np.asarray(people.xyxy, np.float32).reshape(-1, 4)
-            return len(embedder.embed(frame.picture_bgr, boxes)) if len(boxes) else 0
+            embedded = len(embedder.embed(frame.picture_bgr, boxes)) if len(boxes) else 0
+        ids: list[int] = [] if people.tracker_id is None else people.tracker_id.tolist()
+        return Worked(embedded, ids, boxes)
 
     return Contestant(f"{detector.model_id} + supervision ByteTrack + {embedder.model_id}", work, stages)
 
