@@ -19,15 +19,15 @@ from typing import Any
 import numpy as np
 
 from ruid_tools.bench.kills_node import LEDGER, UPS
+from ruid_tools.bench.kills_victims import Victim, end_all, hub_victim, node_victim
 from ruid_tools.demo.hub_client import HubClient
-from ruid_tools.demo.processes import Program, stop_all
 from ruid_tools.errors import ToolError
 
 _READY_WITHIN_S = 60.0
 _WELCOME_WITHIN_S = 90.0
 _DRAINED_WITHIN_S = 180.0
 _POLL_S = 0.02
-_LONGEST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 0.5
 _IMPATIENT = 0.25
 
 Row = tuple[int, int, int]
@@ -52,10 +52,11 @@ class KillSettings:
 class _Site:
     """A hub and a node, and how long it took until they talked again after each side's kills."""
 
-    hub: Program
-    node: Program
+    hub: Victim
+    node: Victim
     client: HubClient
     ups: Path
+    killed_s: float = 0.0
     again_s: dict[str, list[float]] = field(default_factory=lambda: {"hub": [], "node": []})
 
     def start(self) -> None:
@@ -148,13 +149,13 @@ def _count(database: Path, table: str) -> int:
         return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - our own name
 
 
-def _kill(site: _Site, name: str, victim: Program, draw: np.random.Generator) -> None:
+def _kill(site: _Site, name: str, victim: Victim, draw: np.random.Generator) -> None:
     """Kill one side at a random moment and start it again; mostly, wait until they talk."""
     time.sleep(draw.uniform(0.0, _LONGEST_PAUSE_S))
     if victim.exit_code is not None:
         raise KillsFailed(f"the {name} ended by itself: {victim.last_words}")
-    killed_s = time.monotonic()
-    victim.ask_to_stop(signal.SIGKILL)
+    killed_s = site.killed_s = time.monotonic()
+    victim.send(signal.SIGKILL)
     victim.wait(timeout_s=10)
     victim.start()
     if draw.random() >= _IMPATIENT:
@@ -162,12 +163,12 @@ def _kill(site: _Site, name: str, victim: Program, draw: np.random.Generator) ->
 
 
 def _drain(site: _Site) -> None:
-    """Let the node send all that it has, then end both."""
-    site.welcomed_after(0.0)
-    site.node.ask_to_stop()
+    """Let the node send all that it has, then end both; one that is just starting does not hear of its end."""
+    site.welcomed_after(site.killed_s)
+    site.node.send(signal.SIGTERM)
     if site.node.wait(timeout_s=_DRAINED_WITHIN_S) != 0:
         raise KillsFailed(f"the node did not get rid of what it had: {site.node.last_words}")
-    site.hub.ask_to_stop()
+    site.hub.send(signal.SIGTERM)
     site.hub.wait(timeout_s=20)
 
 
@@ -184,20 +185,20 @@ def _site(settings: KillSettings) -> Generator[_Site]:
         "RUID_STATE_DIR": str(hub_folder),
         "RUID_JOIN_FILE": join,
     }
-    hub = Program("hub", ["-m", "ruid_hub"], variables, hub_folder / "log.txt")
+    hub = hub_victim(variables, hub_folder / "log.txt")
     arguments = [str(node_folder), f"wss://127.0.0.1:{node_port}", join, str(settings.items_per_s), str(settings.seed)]
-    node = Program("node", ["-m", "ruid_tools.bench.kills_node", *arguments], {}, node_folder / "log.txt")
+    node = node_victim(arguments, node_folder / "log.txt")
     try:
         yield _Site(hub, node, HubClient(port=page_port), node_folder / UPS)
     finally:
-        stop_all((node, hub))
+        end_all((node, hub))
 
 
-def _wait(holds: Callable[[], bool], program: Program, *, within_s: float, what: str) -> None:
+def _wait(holds: Callable[[], bool], victim: Victim, *, within_s: float, what: str) -> None:
     deadline_s = time.monotonic() + within_s
     while not holds():
         if time.monotonic() > deadline_s:
-            raise KillsFailed(f"not within {within_s:.0f} s: {what}; it said: {program.last_words}")
+            raise KillsFailed(f"not within {within_s:.0f} s: {what}; it said: {victim.last_words}")
         time.sleep(_POLL_S)
 
 

@@ -1,7 +1,7 @@
 """The node of `ruid bench kills`: the real spool and uplink under steady load, and a ledger of what it spooled.
 
-A program of its own, started as `python -m ruid_tools.bench.kills_node FOLDER HUB_URL JOIN_FILE RATE SEED` and killed
-at any moment. On SIGTERM it makes no more items, waits until the hub has them all, and ends.
+A program of its own (`main`), killed at any moment. On SIGTERM it makes no more items, waits until the hub has them
+all, and ends.
 """
 
 import asyncio
@@ -103,15 +103,12 @@ async def _note_connections(uplink: Uplink, notes: _Notes) -> None:
         await asyncio.sleep(0.01)
 
 
-def main() -> None:
-    """Run until SIGTERM."""
+def main() -> int:
+    """Run until SIGTERM, with the arguments FOLDER HUB_URL JOIN_FILE RATE SEED."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     folder, hub_url, join_file, rate, seed = sys.argv[1:]
     asyncio.run(_run(Path(folder), hub_url, join_file, float(rate), int(seed)))
-
-
-if __name__ == "__main__":
-    main()
+    return 0
