@@ -1,6 +1,8 @@
 """Networks that users bring: fetched from a server of the test's own, checked, and found by the node."""
 
+import dataclasses
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,11 +13,12 @@ import pytest
 
 from ruid_edge.inference import find_model, load_detector
 from ruid_edge.inference.cards import models_folder
-from ruid_tools.models import catalogue
-from ruid_tools.models.add_command import list_models
+from ruid_tools.models import add_command, catalogue
+from ruid_tools.models.add_command import FIRST, PINNED, VERIFIED, list_models
 from ruid_tools.models.added import AddingError, Wish, add_model
 from ruid_tools.models.catalogue import CATALOGUE, CatalogueEntry
 from ruid_tools.models.download import DownloadError, fetch
+from ruid_tools.models.pins import DamagedPinsError, pin, read_pins
 
 DETECTOR = models_folder() / "detector-nanodet-g.int8.onnx"
 CONTENT = DETECTOR.read_bytes()
@@ -192,6 +195,78 @@ def test_an_entry_of_the_catalogue_knows_its_licence_and_family(
     monkeypatch.setattr(catalogue, "CATALOGUE", (entry,))
     add_model("nanodet-g", Wish(sha256=SHA256), folder=folder)
     assert find_model("nanodet-g").detector_use.family == "nanodet"
+
+
+@pytest.fixture
+def entry(server: Server, monkeypatch: pytest.MonkeyPatch) -> CatalogueEntry:
+    """The catalogue's only entry, without a checksum."""
+    only = CatalogueEntry("nanodet-g", "detector", "nanodet", "Apache-2.0", server.url, "")
+    monkeypatch.setattr(catalogue, "CATALOGUE", (only,))
+    monkeypatch.setattr(add_command, "CATALOGUE", (only,))
+    return only
+
+
+def trusts(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, str], str]:
+    capsys.readouterr()
+    list_models(json=True)
+    return {(row["name"], row["state"]): row["trust"] for row in json.loads(capsys.readouterr().out)}
+
+
+def test_the_first_download_of_an_entry_without_checksum_is_trusted_and_pinned(
+    server: Server, folder: Path, entry: CatalogueEntry
+) -> None:
+    card = add_model(entry.name, Wish(), folder=folder)
+    assert read_pins(folder) == {server.url: SHA256}
+    card.unlink()
+    server.content = CONTENT + b"changed"
+    with pytest.raises(AddingError, match=r"another file.*--sha256"):
+        add_model(entry.name, Wish(), folder=folder)
+    assert not card.is_file()
+    server.content = CONTENT
+    add_model(entry.name, Wish(), folder=folder)
+    assert card.is_file()
+
+
+def test_a_stated_checksum_replaces_the_pinned_one(folder: Path, entry: CatalogueEntry) -> None:
+    pin(folder_made(folder), entry.url, "0" * 64)
+    add_model(entry.name, Wish(sha256=SHA256), folder=folder)
+    assert read_pins(folder) == {entry.url: SHA256}
+
+
+def test_an_entry_with_a_checksum_is_held_against_it(
+    folder: Path, entry: CatalogueEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "CATALOGUE", (dataclasses.replace(entry, sha256="0" * 64),))
+    with pytest.raises(AddingError, match="another file"):
+        add_model(entry.name, Wish(), folder=folder)
+    monkeypatch.setattr(catalogue, "CATALOGUE", (dataclasses.replace(entry, sha256=SHA256),))
+    assert add_model(entry.name, Wish(), folder=folder).is_file()
+
+
+def test_a_record_of_pins_that_cannot_be_read_stops_the_adding(folder: Path, entry: CatalogueEntry) -> None:
+    (folder_made(folder) / "pins.json").write_text("{")
+    with pytest.raises(DamagedPinsError, match="trust the next downloads"):
+        add_model(entry.name, Wish(), folder=folder)
+
+
+def test_the_list_says_what_each_file_is_held_against(
+    folder: Path, entry: CatalogueEntry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = trusts(capsys)
+    assert before["accurate", "shipped"] == VERIFIED
+    assert before[entry.name, "can be added"] == FIRST
+    add_model(entry.name, Wish(), folder=folder)
+    add_model(str(DETECTOR), wish(name="mine"), folder=folder)
+    after = trusts(capsys)
+    assert after[entry.name, "can be added"] == after[entry.name, "added"] == PINNED
+    assert after["mine", "added"] == VERIFIED
+    monkeypatch.setattr(add_command, "CATALOGUE", (dataclasses.replace(entry, sha256=SHA256),))
+    assert set(trusts(capsys).values()) == {VERIFIED}
+
+
+def folder_made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
 
 
 def test_the_list_names_shipped_added_and_catalogued_networks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """`ruid models add` and `ruid models list`."""
 
 import json as json_text
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -8,7 +9,13 @@ from rich.table import Table
 
 from ruid_edge.inference.cards import added_models_folder, read_card, shipped_cards
 from ruid_tools.models.added import Wish, add_model
-from ruid_tools.models.catalogue import CATALOGUE
+from ruid_tools.models.catalogue import CATALOGUE, CatalogueEntry
+from ruid_tools.models.pins import read_pins
+
+VERIFIED = "by checksum"
+PINNED = "as at first download"
+FIRST = "first download trusted"
+"""How the list says what a file is held against: a checksum that was known before, one recorded then, or none yet."""
 
 _SETTINGS = {True: "RUID_EMBEDDER", False: "RUID_DETECTOR"}
 
@@ -36,7 +43,8 @@ def add(
     licence
         Its licence; must be said of files and addresses.
     sha256
-        The file's checksum; must be said of what is fetched.
+        The file's checksum; must be said of an address. Without it the first download of a catalogue's entry is
+        trusted, its checksum recorded, and every later download must have the same.
     embedder
         It is an embedder, not a detector.
     folder
@@ -46,6 +54,7 @@ def add(
     card = read_card(add_model(what, wish, folder=folder or added_models_folder()))
     is_embedder = not card.output.get("family")
     Console().print(f"{card.model_id} is added: {_SETTINGS[is_embedder]}={card.name}", highlight=False)
+    Console().print(f"SHA-256 {card.sha256}", highlight=False, soft_wrap=True)
 
 
 def list_models(*, json: bool = False) -> None:
@@ -56,25 +65,34 @@ def list_models(*, json: bool = False) -> None:
     json
         Print JSON.
     """
-    rows = [*_cards(None, "shipped"), *_cards(added_models_folder(), "added")]
+    pins = read_pins(added_models_folder())
+    rows = [*_cards(None, "shipped", pins), *_cards(added_models_folder(), "added", pins)]
     rows += [
         {"name": entry.name, "state": "can be added" if entry.url else "needs an export", "family": entry.family,
-         "licence": entry.licence, "source": entry.url or entry.page}
+         "licence": entry.licence, "trust": _trust(entry, pins), "source": entry.url or entry.page}
         for entry in CATALOGUE
     ]  # fmt: skip
     if json:
         Console().print_json(json_text.dumps(rows))
         return
-    table = Table("name", "state", "family", "licence", "source")
+    table = Table("name", "state", "family", "licence", "trust", "source")
     for row in rows:
         table.add_row(*row.values())
     Console().print(table)
 
 
-def _cards(folder: Path | None, state: str) -> list[dict[str, str]]:
+def _trust(entry: CatalogueEntry, pins: Mapping[str, str]) -> str:
+    if not entry.url:
+        return ""
+    return VERIFIED if entry.sha256 else PINNED if entry.url in pins else FIRST
+
+
+def _cards(folder: Path | None, state: str, pins: Mapping[str, str]) -> list[dict[str, str]]:
     cards = {name: read_card(path) for name, path in shipped_cards(folder).items()}
+    known = {entry.url for entry in CATALOGUE if entry.sha256}
     return [
         {"name": name.removeprefix("detector-"), "state": state, "family": str(card.output.get("family", "")),
-         "licence": card.licence, "source": str(card.source)}
+         "licence": card.licence,
+         "trust": PINNED if str(card.source) in pins.keys() - known else VERIFIED, "source": str(card.source)}
         for name, card in cards.items()
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from ruid_edge.inference.cards import CARD_SUFFIX, file_sha256, shipped_cards
 from ruid_tools.errors import ToolError
 from ruid_tools.models.catalogue import DETECTOR, EMBEDDER, CatalogueEntry, find_entry
 from ruid_tools.models.download import fetch
+from ruid_tools.models.pins import pin, read_pins
 
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
@@ -43,13 +44,16 @@ class _Origin:
     licence: str
     source: str
     remote: bool
+    catalogued: bool = False
+    sha256: str = ""
 
 
 def add_model(what: str, wish: Wish, *, folder: Path) -> Path:
     """Fetch or copy a network into `folder`, check it, and write its card; return the card.
 
     `what` is a name of the catalogue, an address, or a path. What is fetched must have the checksum that the user
-    states. Raises `AddingError` or `DownloadError`; nothing is left in the folder that the node would use.
+    states, else the catalogue's, else the one that was pinned at the first download of the same entry. Raises
+    `AddingError`, `DamagedPinsError` or `DownloadError`; nothing is left in the folder that the node would use.
     """
     origin = _origin_of(what, wish)
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,10 +62,12 @@ def add_model(what: str, wish: Wish, *, folder: Path) -> Path:
         fetch(origin.source, partial)
     else:
         shutil.copyfile(origin.source, partial)
-    found = _checked(partial, wish.sha256.lower(), origin)
+    found = _checked(partial, _expected(wish, origin, folder), origin)
     family = _tried(partial, origin, folder)
     file = folder / f"{origin.name}.onnx"
     partial.replace(file)
+    if origin.catalogued:
+        pin(folder, origin.source, found)
     card = folder / f"{origin.name}{CARD_SUFFIX}"
     card.write_bytes(msgspec.json.format(msgspec.json.encode(_card(origin, file, found, family))))
     return card
@@ -88,7 +94,10 @@ def _catalogued(entry: CatalogueEntry, wish: Wish) -> _Origin:
             f"{entry.name}: upstream offers no ONNX file; export one from {entry.page} and add the file "
             "with --embedder --licence " + entry.licence
         )
-    return _Origin(wish.name or entry.name, entry.kind, entry.family, entry.licence, entry.url, remote=True)
+    name = wish.name or entry.name
+    return _Origin(
+        name, entry.kind, entry.family, entry.licence, entry.url, remote=True, catalogued=True, sha256=entry.sha256
+    )
 
 
 def _brought(what: str, wish: Wish, *, remote: bool) -> _Origin:
@@ -104,17 +113,26 @@ def _taken() -> set[str]:
     return shipped | {name.partition("-")[2] for name in shipped}
 
 
+def _expected(wish: Wish, origin: _Origin, folder: Path) -> str:
+    """Return the checksum that the file must have; empty where it is trusted as it arrives, or nothing was said."""
+    pinned = read_pins(folder).get(origin.source, "") if origin.catalogued else ""
+    return wish.sha256.lower() or origin.sha256 or pinned
+
+
 def _checked(partial: Path, stated: str, origin: _Origin) -> str:
-    """Return the checksum; what was fetched and is not what the user meant is not taken."""
+    """Return the checksum; what was fetched and is not what was meant is not taken."""
     found = file_sha256(partial)
-    if origin.remote and not stated:
+    if origin.remote and not stated and not origin.catalogued:
         raise AddingError(
             f"{origin.source} arrived with SHA-256 {found}: compare it with a source that you trust, then run it again "
             f"with --sha256 (what has arrived is kept)"
         )
     if stated and found != stated:
         partial.unlink()
-        raise AddingError(f"{origin.source} has SHA-256 {found}, not {stated}: it is another file, and was not added")
+        hint = "; if its publisher replaced it, state the new checksum with --sha256" if origin.catalogued else ""
+        raise AddingError(
+            f"{origin.source} has SHA-256 {found}, not {stated}: it is another file, and was not added{hint}"
+        )
     return found
 
 

@@ -1,7 +1,7 @@
 """Well-known networks under permissive licences, by name: where they come from and how they are read.
 
-No entry states a checksum, because upstream publishes none that could be stated here: whoever adds a network says
-which file is meant.
+An entry with a `sha256` is verified by it. No entry has one yet, because upstream publishes none that could be
+compared: the first download of such an entry is trusted and its checksum pinned (see `pins`).
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,10 @@ EMBEDDER = "embedder"
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """A network that users can add. `url` is empty where upstream offers no ONNX file; `page` says what there is."""
+    """A network that users can add. `url` is empty where upstream offers no ONNX file; `page` says what there is.
+
+    `sha256` is empty where no checksum of the file could be compared with the publisher's.
+    """
 
     name: str
     kind: str
@@ -20,6 +23,7 @@ class CatalogueEntry:
     licence: str
     url: str
     page: str
+    sha256: str = ""
 
 
 _YOLOX = "https://github.com/Megvii-BaseDetection/YOLOX"
