@@ -42,7 +42,8 @@ def test_a_cameras_cast_is_taken_away() -> None:
     casts = 3.0 * generator.normal(size=(2, 32))
     rows = np.concatenate([people + cast for cast in casts]).astype(np.float32)
     cameras, who = np.repeat([0, 1], 60), np.tile(np.arange(60), 2)
-    projection = finish(learn_projection(rows, np.ones(120, np.float32), cameras, who, priors=ProjectionPriors(), camera_count=2))
+    ones = np.ones(120, np.float32)
+    projection = finish(learn_projection(rows, ones, cameras, who, priors=ProjectionPriors(), camera_count=2))
     vectors = projection.project(rows, cameras)
     similarities = vectors[:60] @ vectors[60:].T
     assert (similarities.argmax(axis=1) == np.arange(60)).all()

@@ -58,10 +58,10 @@ def _goals(
 ) -> Ints:
     """Whose each node (N,) shall be: rows of identities; those that are not free stay."""
     identities = gallery.identities
-    rows = np.full(len(thought.chosen), NOBODY, np.int64)
-    for group in np.unique(thought.groups[free]).tolist():
-        name = snapshot.names.get(int(thought.chosen[group]), "")
-        known = identities.rows.get(name)
+    rows = np.where(identities.epochs[thought.chosen] <= snapshot.epoch, thought.chosen, NOBODY)
+    wanted = np.unique(thought.groups[free])
+    for group in wanted[rows[wanted] == NOBODY].tolist():
+        known = identities.rows.get(snapshot.names.get(int(thought.chosen[group]), ""))
         rows[group] = identities.add(next_identity_id()) if known is None else known
     return np.where(free, rows[thought.groups], snapshot.identities)
 

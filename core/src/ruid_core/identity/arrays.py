@@ -29,7 +29,11 @@ def group_sums(rows: F32, groups: Ints, count: int) -> F32:
     sums = np.zeros((count, rows.shape[1]), np.float32)
     order = np.argsort(groups, kind="stable")
     firsts = np.flatnonzero(np.r_[len(order) > 0, np.diff(groups[order]) != 0][: len(order)])
-    sums[groups[order][firsts]] = np.add.reduceat(rows[order], firsts, axis=0)
+    sizes = np.diff(np.r_[firsts, len(order)])[: len(firsts)]
+    alone, several = order[firsts[sizes == 1]], order[np.repeat(sizes > 1, sizes)]
+    sums[groups[alone]] = rows[alone]
+    starts = np.cumsum(sizes[sizes > 1]) - sizes[sizes > 1]
+    sums[groups[several[starts]]] = np.add.reduceat(rows[several], starts, axis=0)
     return sums
 
 

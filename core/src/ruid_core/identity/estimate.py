@@ -57,11 +57,10 @@ class Links:
 
 def measure_links(vectors: F32, identities: Ints, cameras: Ints, price: float) -> Links:
     """Measure from node vectors (N, D), whose they are (N,) and which camera saw them (N,)."""
-    appearances, of_appearance, sizes = np.unique(
-        np.stack([identities, cameras], axis=1), axis=0, return_inverse=True, return_counts=True
-    )
-    means = group_sums(vectors, of_appearance.ravel(), len(appearances)) / sizes[:, None].astype(np.float32)
-    people, of_person, camera_counts = np.unique(appearances[:, 0], return_inverse=True, return_counts=True)
+    most = int(cameras.max()) + 1
+    appearances, of_appearance, sizes = np.unique(identities * most + cameras, return_inverse=True, return_counts=True)
+    means = group_sums(vectors, of_appearance, len(appearances)) / sizes[:, None].astype(np.float32)
+    people, of_person, camera_counts = np.unique(appearances // most, return_inverse=True, return_counts=True)
     sums = group_sums(means, of_person, len(people))
     alike = float(np.einsum("nd,nd->", sums, sums) - np.einsum("nd,nd->", means, means))
     pairs = int((camera_counts * (camera_counts - 1)).sum())

@@ -202,6 +202,11 @@ class Identities:
         if len(self._coarse):
             self._changed.add(row)
 
+    def note_changes(self, rows: Ints) -> None:
+        """As `note_change`, for many rows (N,)."""
+        if len(self._coarse):
+            self._changed.update(rows.tolist())
+
     def look_along(self, axes: F32, coarse: F32, changed: Ints) -> None:
         """Take new axes (D, R) for the coarse look, and everybody (rows, R) along them but for the changed rows."""
         self._coarse_axes = axes
@@ -354,8 +359,7 @@ class Gallery:
         identities.counts[:used] = identities.archive_counts[:used]
         identities.counts[owners] += np.bincount(whose).astype(np.float32)
         np.maximum.at(identities.seen_s, tracks.identities[rows], tracks.at_s[rows])
-        for owner in owners.tolist():
-            identities.note_change(owner)
+        identities.note_changes(owners)
 
     def move_archives(self, moves: list[tuple[int, int]]) -> list[list[str]]:
         """Everything folded of each (old, new) goes to the new, all at once; returns the tracks that went with each."""

@@ -131,13 +131,21 @@ def joined(vectors: F32, weights: F64, apart: Flags, owners: Ints) -> Steps[tupl
     return sums / together[:, None].astype(np.float32), together, merged
 
 
-def regroup(vectors: F32, weights: F64, apart: Flags, same: float, priors: CalibrationPriors) -> Steps[Regrouping]:
-    """Group the nodes anew, never joining who is `apart` (N, N). `same` is how alike the crops of one track are."""
+def regroup(
+    vectors: F32, weights: F64, apart: Flags, lean: F32, same: float, priors: CalibrationPriors
+) -> Steps[Regrouping]:
+    """Group the nodes anew, never joining who is `apart` (N, N). `same` is how alike the crops of one track are.
+
+    `lean` (N, N) is what speaks for two being one beside their looks, as a similarity.
+    """
     sample = yield from _sample(vectors)
     labels = FreeLabels(same, sample.mean)
     price = min(sample.mean + HIGHEST_START_SPREADS * sample.spread, labels.between(priors.largest_share))
     stop = max(sample.mean, min(price, least_price(labels, priors)))
     work = yield from affinities(vectors, apart)
+    for block in blocks(len(work), len(work)):
+        work[block] += lean[block]
+        yield work[block].size
     pairs, heights = yield from joins(work, weights, stop)
     calibration = Calibration(price, LEAST_SCALE)
     for _ in range(MOST_ROUNDS):
@@ -159,7 +167,8 @@ def recalibrate(vectors: F32, identities: Ints, same: float, priors: Calibration
 
 def _sample(vectors: F32) -> Steps[Sample]:
     count, dim = vectors.shape
-    rows: Ints = (np.arange(min(count, SAMPLED_NODES)) * (count - 1)) // max(1, min(count, SAMPLED_NODES) - 1)
+    sampled = min(count, SAMPLED_NODES)
+    rows: Ints = np.arange(sampled, dtype=np.int64) * (count - 1) // max(1, sampled - 1)
     bins = np.empty((len(rows), count), np.uint16)
     counts = np.zeros(BINS, np.int64)
     total = squares = 0.0
