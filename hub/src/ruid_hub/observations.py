@@ -65,6 +65,19 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthSample:
+    """How a camera and its node did at one moment; None where the node did not say."""
+
+    at_s: float
+    fps: float
+    temperature_c: float | None
+    cpu_percent: float | None
+    latency_p50_ms: int | None
+    spool_items: int | None
+    up: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class CoverageGap:
     """From when to when a camera did not see or could not be heard."""
 

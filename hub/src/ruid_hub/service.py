@@ -23,13 +23,14 @@ from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.observations import CoverageGap
 from ruid_hub.recognition import ReceivedItem, Recognised, Recogniser, Recognition
 from ruid_hub.site import CARDS, CameraState, Site, StateChange, UniqueCount
-from ruid_hub.store import Store
+from ruid_hub.store import Store, StoreWriteError
 
 _TICK_S = 0.5
 _CONSOLIDATE_EVERY_S = 10.0
 _CONSOLIDATE_SHARE = 0.05
 _SWEEP_EVERY_S = 60.0
 _HEARD_EVERY_S = 5.0
+_HEALTH_EVERY_S = 60.0
 _LATENCIES = 10_000
 _DRIFTS = 2000
 _SUMMARY_IDENTITIES = 10_000
@@ -137,6 +138,8 @@ class HubService:
         for recognised in recognition.recognised:
             self._show(recognised, at_s)
         self._metrics.revisions.inc(len(recognition.revisions))
+        if recognition.revisions:
+            self.hand.reconsider()
         for track, identity_id in recognition.revisions:
             self._site.revised(track, identity_id)
         for gap in recognition.gaps:
@@ -211,6 +214,7 @@ class HubService:
             (_TICK_S, self._tick),
             (_CONSOLIDATE_EVERY_S, self._consolidate),
             (_HEARD_EVERY_S, self._keep_heard),
+            (_HEALTH_EVERY_S, self._keep_health),
             (_SWEEP_EVERY_S, self._sweep),
         )
         async with asyncio.TaskGroup() as group:
@@ -255,18 +259,28 @@ class HubService:
         await self._in_worker(lambda: self._store.record_gap(node_id, gap))
 
     async def _consolidate(self) -> None:
-        """Think again where something is new, but spend no more than a small part of the time on it."""
-        started_s = time.monotonic()
-        if self._nothing_new or started_s < self._consolidate_not_before_s:
+        """Think again where something is new, but spend no more than a small part of the time on it.
+
+        In steps, so that no commit waits for more than one of them.
+        """
+        if self._nothing_new or time.monotonic() < self._consolidate_not_before_s:
             return
         self._nothing_new = True
-        self._apply(await self._in_worker(lambda: self._recogniser.consolidate(at_s=time.time())))
-        took_s = time.monotonic() - started_s
+        recognition, took_s = None, 0.0
+        while recognition is None:
+            recognition, step_s = await self._in_worker(lambda: _clocked(self._recogniser.rethink))
+            took_s += step_s
+        self._apply(recognition)
+        self.hand.reconsider()
         self._consolidate_not_before_s = time.monotonic() + took_s / _CONSOLIDATE_SHARE
 
     async def _keep_heard(self) -> None:
         heard = self._site.last_heard()
         await self._in_worker(lambda: self._store.record_heard(heard))
+
+    async def _keep_health(self) -> None:
+        samples = self._site.health_now(time.time())
+        await self._in_worker(lambda: self._store.record_health(samples))
 
     async def _sweep(self) -> None:
         # In a thread of its own: commits come in between its short transactions.
@@ -280,9 +294,18 @@ class HubService:
 async def _every(period_s: float, duty: Callable[[], object]) -> None:
     while True:
         await asyncio.sleep(period_s)
-        outcome = duty()
-        if asyncio.iscoroutine(outcome):
-            await outcome
+        try:
+            outcome = duty()
+            if asyncio.iscoroutine(outcome):
+                await outcome
+        except StoreWriteError as error:
+            # A full disk must not end the hub: readiness tells of it, and the next turn tries again.
+            _log.warning("upkeep put off", reason=str(error))
+
+
+def _clocked(rethink: Callable[..., Recognition | None]) -> tuple[Recognition | None, float]:
+    started_s = time.perf_counter()
+    return rethink(at_s=time.time()), time.perf_counter() - started_s
 
 
 def _percentiles_ms(durations_s: Iterable[float]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from math import ceil, floor
 
 from ruid_core.wire.messages import CameraHealth, Health, Hello, Live
 from ruid_hub.cards import CARDS, Cards, KnownPerson, Sighting
-from ruid_hub.observations import Assignment, CoverageGap, TrackKey
+from ruid_hub.observations import Assignment, CoverageGap, HealthSample, TrackKey
 
 __all__ = [
     "CARDS",
@@ -42,9 +42,6 @@ LIVE_TRACK_S = 2.0
 CAMERAS = 1000
 LATENCIES = 200
 CHANGES = 10 * CAMERAS
-SAMPLE_EVERY_S = 60.0
-SAMPLES = 24 * 60
-"""A day of health, one sample a minute; it starts anew with the hub."""
 
 
 class CameraState(StrEnum):
@@ -91,18 +88,6 @@ class ZoneNow:
     zone_id: str
     name: str
     people_now: int
-
-
-@dataclass(frozen=True, slots=True)
-class HealthSample:
-    """How a camera and its node did at one moment; None where the node did not say."""
-
-    at_s: float
-    fps: float
-    temperature_c: float | None
-    cpu_percent: float
-    latency_p50_ms: int | None
-    spool_items: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +188,11 @@ class _Camera:
     senses: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     temperature_c: float | None = None
+    cpu_percent: float | None = None
+    spool_items: int | None = None
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
     started_after: str = ""
-    samples: deque[HealthSample] = field(default_factory=lambda: deque[HealthSample](maxlen=SAMPLES))
     _latencies_ms: deque[float] = field(default_factory=lambda: deque[float](maxlen=LATENCIES))
 
     def enter(self, state: CameraState, at_s: float, reason: str = "") -> StateChange | None:
@@ -241,15 +227,17 @@ class _Camera:
             ZoneNow(zone, self.zone_names.get(zone, zone), here[zone]) for zone in sorted({*self.zone_names, *here})
         )
 
-    def sample(self, health: Health, at_s: float) -> None:
-        """Keep how it does, at most once a minute."""
-        if self.samples and 0 <= at_s - self.samples[-1].at_s < SAMPLE_EVERY_S:
-            return
-        latency_ms = None if self.latency is None else self.latency.p50_ms
-        self.samples.append(
-            HealthSample(
-                at_s, self.fps or 0.0, health.temperature_c, health.cpu_percent, latency_ms, health.spool_items
-            )
+    def sample(self, at_s: float) -> HealthSample:
+        """How it does; what its node said does not hold any more once nothing is heard of it."""
+        heard = self.heard_at_s is not None and at_s - self.heard_at_s <= SILENCE_S
+        return HealthSample(
+            at_s,
+            (self.fps or 0.0) if self.state is CameraState.UP else 0.0,
+            self.temperature_c if heard else None,
+            self.cpu_percent if heard else None,
+            self.latency.p50_ms if heard and self.latency is not None else None,
+            self.spool_items if heard else None,
+            self.state is CameraState.UP,
         )
 
     def took(self, latency_ms: float) -> None:
@@ -313,8 +301,8 @@ class Site:
             camera = self._camera(f"{node_id}/{reported.camera_id}")
             if camera is not None:
                 camera.temperature_c, camera.started_after = health.temperature_c, health.started_after
+                camera.cpu_percent, camera.spool_items = health.cpu_percent, health.spool_items
                 self._camera_health(camera, reported, at_s)
-                camera.sample(health, at_s)
 
     def clock_measured(self, node_id: str, *, offset_s: float, error_s: float) -> None:
         """How far a node's clock is from the hub's; to hundredths, so that jitter is no change of the picture."""
@@ -436,10 +424,10 @@ class Site:
         held = self._cameras.get(camera)
         return line_id if held is None else held.line_names.get(line_id, line_id)
 
-    def health_of(self, camera: str) -> tuple[HealthSample, ...]:
-        """How a camera did over the last day, the oldest first; nothing from before this start."""
-        known = self._cameras.get(camera)
-        return tuple(known.samples) if known is not None else ()
+    def health_now(self, at_s: float) -> dict[str, HealthSample]:
+        """How each camera does that was ever heard and did not end of itself."""
+        told = {CameraState.UP, CameraState.DOWN}
+        return {key: held.sample(at_s) for key, held in self._cameras.items() if held.state in told}
 
     def lost_sources(self) -> list[tuple[str, float, str]]:
         """The cameras whose node lives but sees nothing: camera, since when, why. Any thread may ask."""

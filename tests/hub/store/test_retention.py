@@ -12,10 +12,13 @@ from ruid_hub.store import (
     DroppedRow,
     Retention,
     Store,
+    StoreWriteError,
     SweepOutcome,
     open_store,
 )
 from ruid_hub.store.rows import DAY_S
+from ruid_hub.store.sqlite import SqliteDatabase
+from ruid_hub.store.store import LEAST_ROOM_BYTES
 
 
 def test_embeddings_and_pictures_go_after_a_day_and_the_count_stays(store: Store):
@@ -135,4 +138,25 @@ def test_a_database_that_grows_too_large_gives_up_its_oldest_pictures(tmp_path: 
     assert store.counts().database_bytes < 9 * 2**20
     assert store.thumbnail(newest) is not None
     assert store.counts().observations == 3600
+    store.close()
+
+
+def test_a_full_disk_takes_nothing_in_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    store = open_store(tmp_path / "hub.db")
+    assert store.troubles() == ()
+    store.commit([row(1)])
+    left = [LEAST_ROOM_BYTES - 1]
+
+    def free_bytes(_: SqliteDatabase) -> int:
+        return left[0]
+
+    monkeypatch.setattr(SqliteDatabase, "free_bytes", free_bytes)
+    assert "the disk is full: 34 MB are left" in store.troubles()[0]
+    with pytest.raises(StoreWriteError, match="the disk is full"):
+        store.commit([row(2, "bob")])
+    assert store.counts().observations == 1
+    # What makes room, and what people decide, still goes on.
+    assert store.sweep(NOON_S + 1).thumbnails == 0
+    left[0] += 1
+    assert store.commit([row(2, "bob")]).stored == 1
     store.close()

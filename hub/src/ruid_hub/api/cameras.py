@@ -14,9 +14,10 @@ from ruid_core.wire.messages import CameraConfig, Line, Zone
 from ruid_hub.access import Audit, Caller, Permit, Role
 from ruid_hub.api.given import Given
 from ruid_hub.api.guards import requires
+from ruid_hub.health import health_over_time
 from ruid_hub.nodes import ConfigurationAnswer, Node, NodeConfiguration, NodeRegister, PendingNode
-from ruid_hub.observations import CoverageGap
-from ruid_hub.site import CameraView, HealthSample, Site
+from ruid_hub.observations import CoverageGap, HealthSample
+from ruid_hub.site import CameraView, Site
 from ruid_hub.store import Store, pages
 
 READING = [requires(Role.VIEWER, Permit.SITE_READ)]
@@ -155,7 +156,8 @@ class CamerasController(Controller):
             with store.reading() as connection:
                 return pages.gaps_since(connection, at_s - 7 * DAY_S, camera=key)
 
-        return CameraDetail(views[0], site.health_of(key), await asyncio.to_thread(gaps))
+        health = await health_over_time(store, site, key, since_s=at_s - DAY_S, at_s=at_s)
+        return CameraDetail(views[0], health, await asyncio.to_thread(gaps))
 
     @get("/{node_id:str}/{camera_id:str}/settings", guards=WRITING, sync_to_thread=False)
     def settings(self, node_id: NodeId, camera_id: CameraId, nodes: Given[NodeRegister]) -> CameraConfiguration:

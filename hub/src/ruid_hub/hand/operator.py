@@ -30,6 +30,8 @@ class OperatorHand:
         self._corrections = corrections
         self._in_worker = in_worker
         self._show = show
+        self._suggested: tuple[int, list[Suggestion]] | None = None
+        self._thought = 0
 
     async def rename(self, identity_id: str, name: str | None, actor: str) -> Operation:
         """Give a person a name, or take it away (None or blank)."""
@@ -60,8 +62,22 @@ class OperatorHand:
         return await self._in_worker(lambda: self._corrections.operations(limit, before))
 
     async def suggestions(self, limit: int = 20) -> list[Suggestion]:
-        """Pairs that may be one person, the likeliest first; what was decided is not asked again."""
-        return await self._in_worker(lambda: self._corrections.suggestions(limit))
+        """Pairs that may be one person, the likeliest first; what was decided is not asked again.
+
+        They are those of the hub's last thought about who is who (`reconsider`) or of the last correction.
+        """
+        if self._suggested is None or self._suggested[0] < limit:
+            thought = self._thought
+            found: list[Suggestion] = await self._in_worker(lambda: self._corrections.suggestions(limit))
+            if thought != self._thought:
+                return found
+            self._suggested = (limit, found)
+        return self._suggested[1][:limit]
+
+    def reconsider(self) -> None:
+        """The hub has thought again about who is who: what it suggested may be out of date."""
+        self._suggested = None
+        self._thought += 1
 
     async def decide_suggestion(self, first_id: str, second_id: str, actor: str, *, same: bool) -> Operation:
         """Answer a suggestion: merge the second into the first, or keep them two for ever."""
@@ -71,6 +87,7 @@ class OperatorHand:
     async def erase(self, identity_id: str, actor: str) -> Erased:
         """Forget a person: embeddings, pictures and name go from memory and disk. Cannot be undone."""
         erased, corrected = await self._in_worker(lambda: self._corrections.erase(identity_id, actor))
+        self.reconsider()
         self._show(corrected)
         return erased
 
@@ -88,5 +105,6 @@ class OperatorHand:
 
     async def _correct(self, work: Callable[[], Corrected]) -> Operation:
         corrected = await self._in_worker(work)
+        self.reconsider()
         self._show(corrected)
         return corrected.operation

@@ -17,14 +17,15 @@ from ruid_hub.access import Audit, Role
 from ruid_hub.api.given import Given
 from ruid_hub.api.guards import requires
 from ruid_hub.counting import CameraCoverage, Counting, Period, Place, UnknownPlace
+from ruid_hub.health import health_over_time
 from ruid_hub.live.shapes import name_shapes
 from ruid_hub.nodes import Node, NodeConfiguration, NodeRegister, NodesError, NoSuchNode, PendingNode
-from ruid_hub.observations import CoverageGap
+from ruid_hub.observations import CoverageGap, HealthSample
 from ruid_hub.pages.frame import Frame, Notice
 from ruid_hub.pages.look import Form, Look, sees_all
 from ruid_hub.pages.notices import refusal
 from ruid_hub.pages.people import CORRECTING, LOOKING
-from ruid_hub.site import CameraView, HealthSample, Site
+from ruid_hub.site import CameraView, Site
 from ruid_hub.store import Store
 from ruid_hub.store import pages as reading
 
@@ -217,7 +218,7 @@ async def camera_page(
     page = CameraPage(
         frame=look.frame("cameras"),
         camera=view,
-        sparks=sparks(site.health_of(camera)),
+        sparks=sparks(await health_over_time(store, site, camera, since_s=now_s - DAY_S, at_s=now_s)),
         gaps=tuple(gaps[:GAPS_SHOWN]),
         gap_marks=gap_marks(gaps, now_s),
         coverage=await asyncio.to_thread(_coverage, counting, camera, now_s),
@@ -321,7 +322,7 @@ def sparks(samples: Sequence[HealthSample]) -> tuple[Spark, ...]:
         ("Frames", "fps", lambda sample: round(sample.fps, 1)),
         ("Temperature", "°C", lambda sample: None if sample.temperature_c is None else round(sample.temperature_c)),
         ("Time to identity", "ms", lambda sample: sample.latency_p50_ms),
-        ("Processor", "%", lambda sample: round(sample.cpu_percent)),
+        ("Processor", "%", lambda sample: None if sample.cpu_percent is None else round(sample.cpu_percent)),
         ("Waiting to be sent", "reports", lambda sample: sample.spool_items),
     )
     made = (_spark(name, unit, samples, measure) for name, unit, measure in measures)

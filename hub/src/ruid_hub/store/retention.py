@@ -19,10 +19,13 @@ from ruid_hub.store.tables import (
     thumbnails,
 )
 from ruid_hub.store.tables.hand import former_identities
+from ruid_hub.store.tables.health import health_samples
 
 CHUNK_ROWS = 500
 """Rows a transaction removes, so that a sweep never holds up a commit for long."""
 HOUR_S = 3600.0
+HEALTH_S = 7 * DAY_S
+"""How long it is told how cameras did, unless the history is kept for less."""
 SHORTEST_S = 60.0
 LONGEST_S = 20 * 366 * DAY_S
 LEAST_DATABASE_BYTES = 64 * 2**20
@@ -61,6 +64,7 @@ def steps(now_s: float, kept: Retention) -> tuple[Step, ...]:
         Step(observations, old),
         Step(identities, (identities.c.last_seen_s < history_before_s) & ~owned),
         Step(former_identities, former_identities.c.until_s < history_before_s),
+        Step(health_samples, health_samples.c.at_s < now_s - min(HEALTH_S, kept.history_s)),
         Step(appearances, appearances.c.hour < counts_before_s // HOUR_S),
         Step(crossings, crossings.c.at_s < counts_before_s),
         Step(stays, stays.c.entered_at_s < counts_before_s),

@@ -121,6 +121,7 @@ class SweepOutcome:
     observations: int = 0
     identities: int = 0
     former_identities: int = 0
+    health_samples: int = 0
     appearances: int = 0
     crossings: int = 0
     stays: int = 0

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import OperationalError
 
 from ruid_hub.cards import KnownPerson
-from ruid_hub.observations import CoverageGap
-from ruid_hub.store import access, counts, queries, writing
+from ruid_hub.observations import CoverageGap, HealthSample
+from ruid_hub.store import access, counts, health, queries, writing
 from ruid_hub.store.batch import write_batch
 from ruid_hub.store.database import Database
 from ruid_hub.store.errors import StoreWriteError
@@ -29,6 +29,8 @@ from ruid_hub.store.rows import (
 from ruid_hub.store.tables import cameras, gaps, identities, nodes, observations
 
 RETENTION = "retention"
+LEAST_ROOM_BYTES = 32 * 2**20
+"""With less left on the disk nothing from the nodes is taken in: they keep it, and what is there stays sound."""
 
 
 class Store:
@@ -55,6 +57,13 @@ class Store:
             kept = access.read_setting(connection, RETENTION)
         return Retention() if kept is None else Retention(**kept)
 
+    def troubles(self) -> tuple[str, ...]:
+        """Why nothing can be taken in at present; empty where that is not so."""
+        free = self._database.free_bytes()
+        if free is None or free >= LEAST_ROOM_BYTES:
+            return ()
+        return (f"the disk is full: {free / 1e6:.0f} MB are left, {LEAST_ROOM_BYTES / 1e6:.0f} MB are needed",)
+
     def set_retention(self, kept: Retention) -> None:
         """Keep it and hold to it from the next sweep on. Raises BadRetention, and then nothing has changed."""
         check_retention(kept)
@@ -76,6 +85,8 @@ class Store:
         What is already there counts as a duplicate and changes nothing, its assignment included.
         Raises StoreWriteError where the disk would not have it; nothing of the batch is kept then.
         """
+        if trouble := self.troubles():
+            raise StoreWriteError(self._database.place, trouble[0])
         touched: set[int] = {writing.hour_of(row) for row in batch if isinstance(row, COUNTED)}
         with self.writing() as connection:
             outcome = write_batch(connection, batch)
@@ -141,6 +152,11 @@ class Store:
                 connection.execute(update(cameras).where(cameras.c.camera == camera).values(last_heard_s=at_s))
             counts.note_heard(connection, heard_at_s)
 
+    def record_health(self, samples: Mapping[str, HealthSample]) -> None:
+        """Keep how each camera does at this moment."""
+        with self.writing() as connection:
+            health.write_health(connection, samples)
+
     # --- reading ---------------------------------------------------------------------------------------
 
     def observations_in_order(self) -> Iterator[ObservationRow]:
@@ -158,6 +174,11 @@ class Store:
         query = select(cameras).order_by(cameras.c.camera)
         with self.reading() as connection:
             return [CameraRecord(row.camera, row.name, row.last_heard_s) for row in connection.execute(query)]
+
+    def health_since(self, camera: str, since_s: float) -> tuple[HealthSample, ...]:
+        """How a camera did after a time, the oldest first; what is kept of it."""
+        with self.reading() as connection:
+            return health.health_since(connection, camera, since_s)
 
     def thumbnail(self, observation_id: int) -> bytes | None:
         """The JPEG of an observation; None where there is none or it has expired."""

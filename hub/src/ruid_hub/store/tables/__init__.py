@@ -2,11 +2,11 @@
 
 Times are seconds since the Unix epoch on the hub's clock. Text keys (node_id, camera, identity_id) appear once,
 everywhere else an integer stands for them.
-One module a room: observations, counts, hand (the operator's), access, links, integrations. Importing this package
-knows them all.
+One module a room: observations, counts, health, hand (the operator's), access, links, integrations. Importing this
+package knows them all.
 """
 
-from ruid_hub.store.tables import access, counts, hand, integrations, links
+from ruid_hub.store.tables import access, counts, hand, health, integrations, links
 from ruid_hub.store.tables.base import metadata
 from ruid_hub.store.tables.counts import (
     DEFAULT_SITE,
@@ -41,6 +41,7 @@ __all__ = [
     "embeddings",
     "gaps",
     "hand",
+    "health",
     "identities",
     "integrations",
     "links",

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from ruid_hub.store.tables.base import REAL, metadata
@@ -44,6 +45,7 @@ identities = Table(
     Column("first_seen_s", REAL, nullable=False),
     Column("last_seen_s", REAL, nullable=False),
     Index(None, "last_seen_s"),
+    Index(None, "label", sqlite_where=text("label IS NOT NULL"), postgresql_where=text("label IS NOT NULL")),
 )
 
 observations = Table(

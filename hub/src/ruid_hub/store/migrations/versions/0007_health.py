@@ -30,9 +30,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_health_samples_camera_key_at_s"), "health_samples", ["camera_key", "at_s"])
     op.create_index(op.f("ix_health_samples_at_s"), "health_samples", ["at_s"])
     named = sa.text("label IS NOT NULL")
-    op.create_index(
-        op.f("ix_identities_label"), "identities", ["label"], sqlite_where=named, postgresql_where=named
-    )
+    op.create_index(op.f("ix_identities_label"), "identities", ["label"], sqlite_where=named, postgresql_where=named)
 
 
 def downgrade() -> None:
