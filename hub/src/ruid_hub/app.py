@@ -140,7 +140,7 @@ async def _be_hub(
         site=site,
         notifier=notifier,
         metrics=metrics,
-        not_ready=recogniser.troubles,
+        not_ready=lambda: (*recogniser.troubles(), *store.troubles()),
         hand=service.hand,
         integrations=integrations,
         nodes=register,
