@@ -1,5 +1,6 @@
 """Durable items become committed observations with an identity, once."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ruid_core.wire import messages as wm
 from ruid_core.wire.uplink import ItemKey
 from ruid_core.wire.vectors import pack_embeddings
 from ruid_hub import recognition
+from ruid_hub.identities import RuidClusterer
 from ruid_hub.observations import TrackKey
 from ruid_hub.recognition import ReceivedItem, Recogniser
 from ruid_hub.store import Store, StoreWriteError, open_store
@@ -119,6 +121,23 @@ def test_corrections_reach_the_store(store: Store) -> None:
     engine.next_revisions = (Revision(str(TRACK), "person5", "person6"),)
     other = item(2, track_id=8, embeddings=person(2))
     assert recogniser.commit([other]).revisions == ((TRACK, "person6"),)
+
+
+def test_thinking_again_takes_steps_between_which_items_are_committed(store: Store) -> None:
+    numbers = itertools.count()
+    recogniser = Recogniser(store=store, engine=RuidClusterer(lambda: f"new{next(numbers)}"))
+    assert recogniser.rethink(at_s=NOW_S) is not None
+    for seq in range(1, 25):
+        recogniser.commit([item(seq, track_id=seq, embeddings=person(seq % 8))])
+    steps, seq = 0, 24
+    while recogniser.rethink(at_s=NOW_S) is None:
+        steps, seq = steps + 1, seq + 1
+        (late,) = recogniser.commit([item(seq, track_id=seq, embeddings=person(seq % 8))]).recognised
+        assert late.assignment is not None
+    assert steps >= 1
+    told = {row.observation.track: row.assignment for row in store.observations_in_order()}
+    assert len(told) == seq
+    assert all(assignment is not None for assignment in told.values())
 
 
 def test_the_engine_is_rebuilt_from_the_store(store: Store) -> None:

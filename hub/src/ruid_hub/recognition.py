@@ -17,6 +17,7 @@ from ruid_core.identity import (
     Evidence,
     EvidenceRefused,
     IdentityEngine,
+    Rethinking,
     Revision,
     UniqueEstimate,
     UnknownTrack,
@@ -27,12 +28,13 @@ from ruid_core.wire.uplink import ItemKey
 from ruid_core.wire.vectors import unpack_embeddings
 from ruid_hub import observations
 from ruid_hub.hand import Corrections
-from ruid_hub.identities import DriftAlarm, DriftWatch
+from ruid_hub.identities import DriftAlarm, DriftWatch, RuidClusterer
 from ruid_hub.observations import Assignment, Observation, TrackKey
 from ruid_hub.store import Store, StoreWriteError
 from ruid_hub.store.rows import Committed, CrossingRow, DroppedRow, GapRow, ObservationRow, StayRow
 
 _RETRY_S = 1.0
+_STEP_WORK = 2_000_000
 
 _log = structlog.get_logger("recognition")
 
@@ -85,6 +87,7 @@ class Recogniser:
         self._failing = False
         self._drift = DriftWatch()
         self._drifts: list[DriftAlarm] = []
+        self._rethinking: Rethinking | None = None
 
     def restore(self) -> int:
         """Rebuild the engine from the store; return how many observations it learned from."""
@@ -131,9 +134,30 @@ class Recogniser:
         return Recognition(recognised, gaps, _moves(revisions), self._engine.estimate() if rows else None, drifts)
 
     def consolidate(self, *, at_s: float) -> Recognition:
-        """Let the engine think again about what it has decided, and commit what changed."""
-        revisions = list(self._engine.consolidate(at_s))
-        self._commit([], revisions, cause="consolidation")
+        """Let the engine think again about what it has decided, at one go, and commit what changed."""
+        while (recognition := self.rethink(at_s=at_s)) is None:
+            pass
+        return recognition
+
+    def rethink(self, *, at_s: float) -> Recognition | None:
+        """As `consolidate`, one step of a few milliseconds at a time; None until the last, which commits.
+
+        Items may be committed and corrections made in between: they hold. River's engines know no steps.
+        """
+        if not isinstance(self._engine, RuidClusterer):
+            return self._adopted(self._engine.consolidate(at_s))
+        if self._rethinking is None:
+            self._rethinking = self._engine.tracklets.rethink()
+            return None if self._rethinking else self._adopted(())
+        if self._rethinking.thought is None:
+            self._rethinking.step(_STEP_WORK)
+            return None
+        revisions = self._engine.tracklets.adopt(self._rethinking)
+        self._rethinking = None
+        return self._adopted(revisions)
+
+    def _adopted(self, revisions: Sequence[Revision]) -> Recognition:
+        self._commit([], list(revisions), cause="consolidation")
         return Recognition((), (), _moves(revisions), self._engine.estimate())
 
     def troubles(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from ruid_core.identity.errors import (
 )
 from ruid_core.identity.hand import Hand
 from ruid_core.identity.insight import Explanation, Nearest, Suggestion
+from ruid_core.identity.rethinking import Rethinking
 from ruid_core.identity.settings import IdentitySettings
 from ruid_core.identity.statements import Statement
 from ruid_core.identity.values import (
@@ -61,6 +62,7 @@ __all__ = [
     "NothingToChange",
     "Reason",
     "Relabelled",
+    "Rethinking",
     "Revision",
     "Statement",
     "Suggestion",
