@@ -75,7 +75,7 @@ def test_a_match_tells_how_sure_it_is_and_who_else_it_might_be() -> None:
     assert decision.identity_id == known[3]
     assert decision.alternatives[0].identity_id == known[3]
     assert decision.probability == decision.alternatives[0].probability
-    assert {reason.kind for reason in decision.reasons} == {"similarity", "price", "crops"}
+    assert {reason.kind for reason in decision.reasons} == {"similarity", "time", "price", "crops"}
 
 
 def test_a_look_between_two_answers_is_pending_and_then_uncertain() -> None:

@@ -13,6 +13,7 @@ from ruid_core.identity.calibration import Calibration
 from ruid_core.identity.checks import check_evidence
 from ruid_core.identity.clocks import CameraClocks
 from ruid_core.identity.decisions import (
+    MOST_ALTERNATIVES,
     Candidate,
     alternatives,
     best_candidates,
@@ -38,6 +39,8 @@ from ruid_core.identity.roster import beside_folded, foe_rows, identity_row, unf
 from ruid_core.identity.settings import IdentitySettings
 from ruid_core.identity.snapshot import take_snapshot
 from ruid_core.identity.steps import STEP, finish
+from ruid_core.identity.timekeeper import Timekeeper
+from ruid_core.identity.transit import Sighted, Timing, learn_transits
 from ruid_core.identity.values import (
     Alternative,
     Decision,
@@ -50,6 +53,7 @@ from ruid_core.identity.values import (
 
 FIRST_CALIBRATION = Calibration(0.5, 0.05)
 FIRST_REFRESH = 4
+CONSIDERED = 8  # how many of the most alike are weighed with time
 NO_LINKS = Links(identities=1, appearances=1, strays=0.0, share=1.0)
 
 
@@ -61,7 +65,7 @@ class _Weighed:
     """
 
     others: list[Candidate]
-    own: float
+    own: Candidate
     rivals: Ints
     held: Candidate
 
@@ -79,7 +83,7 @@ class TrackletEngine:
         self._model_id = ""
         self._dim = 0
         self._cameras: dict[str, int] = {}
-        self._clocks = CameraClocks(self._settings.clock_tolerance_s)
+        self._time = Timekeeper(CameraClocks(self._settings.clock_tolerance_s))
         self._calibration = FIRST_CALIBRATION
         self._refresh_at = FIRST_REFRESH
         self._links = NO_LINKS
@@ -124,14 +128,15 @@ class TrackletEngine:
         gallery = self._gallery
         if gallery is None or len(gallery.tracks) < 2:
             return None
-        return Rethinking(gallery, settings=self._settings, camera_count=len(self._cameras))
+        timing = Timing(self._time.believed(gallery.tracks, gallery.tracks.used()), self._calibration)
+        return Rethinking(gallery, timing, settings=self._settings, camera_count=len(self._cameras))
 
     def adopt(self, rethinking: Rethinking) -> tuple[Revision, ...]:
         """Make what a consolidation came to the truth, but for what changed meanwhile; returns who moved."""
         gallery, thought = self._gallery, rethinking.thought
         if gallery is None or thought is None:
             return ()
-        self._calibration, self._links = thought.calibration, thought.links
+        self._calibration, self._links, self._time.transits = thought.calibration, thought.links, thought.transits
         return adopt(gallery, rethinking.snapshot, thought, next_identity_id=self._next_identity_id)
 
     def restore(self, evidence: Evidence, identity_id: str) -> None:
@@ -212,7 +217,7 @@ class TrackletEngine:
             self._gallery = Gallery(self._dim)
         gallery = self._gallery
         camera = self._cameras.setdefault(evidence.camera, len(self._cameras))
-        self._clocks.advance(evidence.camera, evidence.at_s)
+        self._time.hear(evidence.camera, evidence.track, evidence.at_s, gallery.tracks, self._cameras)
         row = gallery.tracks.rows.get(evidence.track)
         if row is None:
             self._make_room(gallery)
@@ -236,7 +241,7 @@ class TrackletEngine:
         seen_by = self._gallery.camera_of(evidence.track)
         if seen_by not in (None, camera):
             raise TrackMoved(evidence.track, list(self._cameras)[seen_by], evidence.camera)
-        self._clocks.check(evidence.camera, evidence.at_s)
+        self._time.clocks.check(evidence.camera, evidence.at_s)
 
     def _make_room(self, gallery: Gallery) -> None:
         """Before a new track: fold the sixteenth of the tracks that were seen longest ago if the table is full."""
@@ -296,7 +301,7 @@ class TrackletEngine:
         """
         held = weighed.held
         odds = self._calibration.log_odds(held.similarity)
-        best = [one.similarity for one in weighed.others if one.identity == target] + [weighed.own]
+        best = [one.similarity for one in weighed.others if one.identity == target] + [weighed.own.similarity]
         if odds < self._settings.live_caution or held.similarity <= max(best):
             return NOBODY
         tracks, identities = gallery.tracks, gallery.identities
@@ -331,7 +336,22 @@ class TrackletEngine:
         if own != NOBODY:
             scores[own] = -inf
         impossible = own in held_by or own in archived or own in foes
-        return _Weighed(best_candidates(scores), -inf if impossible else own_score, rivals, held)
+        present = Candidate(own, -inf if impossible else own_score)
+        return _Weighed(*self._timed(gallery, row, best_candidates(scores, CONSIDERED), present), rivals, held)
+
+    def _timed(
+        self, gallery: Gallery, row: int, others: list[Candidate], own: Candidate
+    ) -> tuple[list[Candidate], Candidate]:
+        """The candidates with what time says of them, the most probable few first; who is too far away is left out."""
+        known = [own, *others] if own.identity != NOBODY else others
+        ways = self._time.ways(gallery.tracks, row, [one.identity for one in known])
+        timed = {one.identity: replace(one, way=way) for one, way in zip(known, ways, strict=True)}
+        own = timed.pop(own.identity, own)
+        possible = [one for one in timed.values() if one.way.log_odds > -inf]
+        return sorted(possible, key=self._odds, reverse=True)[: MOST_ALTERNATIVES + 1], own
+
+    def _odds(self, candidate: Candidate) -> float:
+        return candidate.log_odds(self._calibration)
 
     @staticmethod
     def _most_alike_held(gallery: Gallery, scores: F32, held_by: list[int], never: set[int]) -> Candidate:
@@ -360,10 +380,10 @@ class TrackletEngine:
         """The identity to take: the present one, another, or NOBODY for a new one."""
         caution, margin = self._settings.live_caution, self._settings.keep_margin
         best = weighed.others[0] if weighed.others else Candidate(NOBODY, -inf)
-        odds = self._calibration.log_odds(best.similarity)
+        odds = self._odds(best)
         if own == NOBODY or sole:
             return best.identity if odds >= caution else own
-        own_odds = self._calibration.log_odds(weighed.own)
+        own_odds = self._odds(weighed.own)
         if own_odds < caution - margin:
             return best.identity if odds >= caution else NOBODY
         return best.identity if odds > max(caution, own_odds + margin) else own
@@ -372,9 +392,8 @@ class TrackletEngine:
         identities = gallery.identities
         now, crops = int(gallery.tracks.identities[row]), int(gallery.tracks.crops[row])
         candidates = weighed.others
-        if weighed.own > -inf:
-            present = Candidate(identities.rows[before], weighed.own)
-            candidates = sorted([*candidates, present], key=lambda one: -one.similarity)
+        if self._odds(weighed.own) > -inf:
+            candidates = sorted([*candidates, weighed.own], key=self._odds, reverse=True)
         chances, new_chance = probabilities(candidates, self._calibration)
         matched = identities.counts[now] > 1.5
         chosen = [chance for one, chance in zip(candidates, chances, strict=True) if one.identity == now]
@@ -385,7 +404,7 @@ class TrackletEngine:
             name,
             state_of(matched=matched, probability=probability, crops=crops),
             probability,
-            reasons(candidates, self._calibration, rivals=len(weighed.rivals), crops=crops),
+            reasons(candidates, self._calibration, list(self._cameras), rivals=len(weighed.rivals), crops=crops),
             alternatives(candidates, chances, identities.names),
             (Revision(track, before, name),) if before and before != name else (),
         )
@@ -406,3 +425,9 @@ class TrackletEngine:
         gallery.recount()
         same = finish(likeness_of_halves(snapshot, projection))
         self._calibration = finish(recalibrate(vectors, snapshot.identities, same, priors.calibration))
+        self._time.transits = finish(
+            learn_transits(
+                Sighted(self._time.believed(gallery.tracks, snapshot.tracks), snapshot.started_s, snapshot.until_s),
+                snapshot.identities, vectors, self._calibration, camera_count=cameras, priors=priors.transit,
+            )
+        )  # fmt: skip

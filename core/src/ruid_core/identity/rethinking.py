@@ -14,6 +14,7 @@ from ruid_core.identity.regrouping import conflicts, joined, likeness_of_halves,
 from ruid_core.identity.settings import IdentitySettings
 from ruid_core.identity.snapshot import Snapshot, take_snapshot
 from ruid_core.identity.steps import Steps
+from ruid_core.identity.transit import Sighted, Timing, TransitTimes, lean_on, learn_transits
 
 NAMED_WEIGHT = 1e6  # whom an operator named keeps the id, however few the tracks
 
@@ -31,6 +32,7 @@ class Thought:
     groups: Ints
     chosen: Ints
     links: Links
+    transits: TransitTimes
 
 
 class Rethinking:
@@ -39,10 +41,10 @@ class Rethinking:
     Between the steps the engine may observe, and operators may correct: what changed since keeps its newer answer.
     """
 
-    def __init__(self, gallery: Gallery, *, settings: IdentitySettings, camera_count: int) -> None:
+    def __init__(self, gallery: Gallery, timing: Timing, *, settings: IdentitySettings, camera_count: int) -> None:
         most_archives = 2 * settings.most_tracks - len(gallery.tracks)
         self.snapshot = take_snapshot(gallery, most_archives=most_archives)
-        self._steps = _think(gallery, self.snapshot, settings, camera_count)
+        self._steps = _think(gallery, self.snapshot, timing, settings, camera_count)
         self._thought: Thought | None = None
 
     @property
@@ -61,9 +63,12 @@ class Rethinking:
         return self._thought is not None
 
 
-def _think(gallery: Gallery, snapshot: Snapshot, settings: IdentitySettings, camera_count: int) -> Steps[Thought]:
+def _think(
+    gallery: Gallery, snapshot: Snapshot, timing: Timing, settings: IdentitySettings, camera_count: int
+) -> Steps[Thought]:
     """Of the gallery only archives are read, which it marks where they change."""
     tracks = len(snapshot.tracks)
+    sighted = Sighted(timing.cameras, snapshot.started_s, snapshot.until_s)
     projection = yield from learn_projection(
         snapshot.totals, snapshot.crop_weights, snapshot.cameras, snapshot.identities[:tracks],
         priors=settings.projection, camera_count=camera_count,
@@ -72,7 +77,12 @@ def _think(gallery: Gallery, snapshot: Snapshot, settings: IdentitySettings, cam
     apart = yield from conflicts(snapshot, vectors)
     merged = yield from joined(vectors, snapshot.weights, apart, snapshot.owners)
     same = yield from likeness_of_halves(snapshot, projection)
-    regrouping = yield from regroup(*merged, same, settings.calibration)
+    transits = yield from learn_transits(
+        sighted, snapshot.identities[:tracks], vectors[:tracks], timing.calibration,
+        camera_count=camera_count, priors=settings.transit,
+    )  # fmt: skip
+    lean = yield from lean_on(transits, sighted, snapshot.owners, timing.calibration.scale)
+    regrouping = yield from regroup(*merged, lean, same, settings.calibration)
     groups, price = regrouping.groups[snapshot.owners], regrouping.calibration.price
     named = np.isin(snapshot.identities, list(snapshot.labels))
     chosen = names_for_groups(groups, snapshot.identities, np.where(named, NAMED_WEIGHT, 1.0) * snapshot.weights)
@@ -80,4 +90,4 @@ def _think(gallery: Gallery, snapshot: Snapshot, settings: IdentitySettings, cam
     links = measure_links(vectors[:tracks], groups[:tracks], snapshot.cameras, price)
     yield 16 * vectors.size
     prepared = yield from gallery.prepare(projection, snapshot.tracks, vectors[:tracks], epoch=snapshot.epoch)
-    return Thought(projection, prepared, regrouping.calibration, groups, chosen, links)
+    return Thought(projection, prepared, regrouping.calibration, groups, chosen, links, transits)

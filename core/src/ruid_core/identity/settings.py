@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from ruid_core.identity.calibration import CalibrationPriors
 from ruid_core.identity.projection import ProjectionPriors
+from ruid_core.identity.transit import TransitPriors
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,5 +30,6 @@ class IdentitySettings:
     refresh_until: int = 256
     live_caution: float = 1.25
     keep_margin: float = 1.0
+    transit: TransitPriors = field(default_factory=TransitPriors)
     projection: ProjectionPriors = field(default_factory=ProjectionPriors)
     calibration: CalibrationPriors = field(default_factory=CalibrationPriors)
