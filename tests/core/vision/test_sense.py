@@ -80,8 +80,8 @@ def test_one_bad_picture_is_nothing() -> None:
 def test_a_picture_that_never_changes_is_frozen() -> None:
     sense = SceneSense()
     told = watch(sense, camera(STREET, noise=0), half_seconds(0, 20))
-    assert told[0] == ()
-    assert told[-1] == (FROZEN,)
+    assert set(told[:24]) == {()}
+    assert set(told[24:]) == {(FROZEN,)}
     assert watch(sense, camera(STREET), half_seconds(20, 24))[-1] == ()
 
 

@@ -26,7 +26,10 @@ _TILES = (6, 8)
 
 @dataclass(frozen=True, slots=True)
 class SenseSettings:
-    """Grey levels, shares and seconds; a finding is raised and dropped once it has lasted."""
+    """Grey levels, shares and seconds; a finding is raised and dropped once it has lasted.
+
+    `raised_after_s` holds for every finding but frozen, which is raised after `frozen_after_s`.
+    """
 
     dark_below: float = 18.0
     plain_contrast: float = 0.04
@@ -111,7 +114,9 @@ class SceneSense:
     def _find_frozen(self, sample: Grey, at_s: float) -> set[str]:
         if self._last is None or not np.array_equal(sample, self._last):
             self._last, self._changed_at_s = sample, at_s
-        return {FROZEN} if at_s - self._changed_at_s >= self._settings.frozen_after_s else set()
+        settings = self._settings
+        found_after_s = settings.frozen_after_s - settings.raised_after_s  # it is raised once it was found for a while
+        return {FROZEN} if at_s - self._changed_at_s >= found_after_s else set()
 
     def _raise(self, found: set[str], at_s: float) -> None:
         """Raise what has been found for a while, drop what has not been found for a while."""

@@ -207,7 +207,7 @@ class CameraPipeline:
     def _follow_rules(self) -> LastParts | None:
         """Put new rules into force; return what ends with the old ones, None where nothing changed."""
         rules, before = self._ask_rules(), self._rules
-        if rules is before:
+        if rules is before or rules == before:
             return None
         self._rules = rules
         self._sense = SceneSense()
