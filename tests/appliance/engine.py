@@ -20,6 +20,22 @@ DOCKERFILES = {"hub": "hub/Dockerfile", "edge": "edge-node/Dockerfile"}
 PROJECT = "ruid-appliance-test"
 
 
+# Stops one thread of another process, the one that its event loop runs in, and waits for the process to end.
+FREEZE = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+seize, interrupt, any_thread, process = 0x4206, 0x4207, 0x40000000, int(sys.argv[1])
+for request in (seize, interrupt):
+    if libc.ptrace(request, process, None, None) != 0:
+        sys.exit(os.strerror(ctypes.get_errno()))
+ended = False
+while not ended:
+    _, status = os.waitpid(process, any_thread)
+    ended = not os.WIFSTOPPED(status)
+"""
+
+
 def not_here(reason: str) -> NoReturn:
     """Skip; fail where RUID_REQUIRE_DOCKER=1 says that an engine was started for these tests."""
     if os.environ.get("RUID_REQUIRE_DOCKER") == "1":
@@ -129,6 +145,12 @@ class Composed:
         """Kill the program from outside, as the kernel would: `docker kill` counts as a stop by hand."""
         process = str(self.inspect(service)["State"]["Pid"])
         run("docker", "run", "--rm", "--pid", "host", BASE_IMAGE, "sh", "-c", f"kill -KILL {process}")
+
+    def freeze(self, service: str) -> None:
+        """Stop the thread of the program's event loop, as a call that never returns would, until the program ends."""
+        process = str(self.inspect(service)["State"]["Pid"])
+        options = ("--privileged", "--pid", "host", "--user", "root", "--entrypoint", "python3")
+        run("docker", "run", "--rm", *options, IMAGES["edge"], "-c", FREEZE, process, timeout_s=90)
 
     def stop(self, service: str) -> tuple[float, int]:
         """Stop the service as an update does; return how long it took and the exit code."""

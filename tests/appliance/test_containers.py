@@ -1,6 +1,7 @@
 """Both images as containers: built, composed, killed, stopped and replaced for real.
 
-A plain `docker compose up`'s files are used as they are; only the images' names are added. Port 8080 must be free.
+A plain `docker compose up`'s files are used as they are; only the images' names are added, and the volumes for state
+are small ones in memory, so that they can be filled. Port 8080 must be free.
 """
 
 import json
@@ -14,8 +15,10 @@ import pytest
 import yaml
 
 from appliance.engine import (
+    BASE_IMAGE,
     DOCKERFILES,
     IMAGES,
+    PROJECT,
     Composed,
     build,
     compose_program,
@@ -30,29 +33,28 @@ from tooling import REPOSITORY
 HUB = "http://localhost:8080"
 STOP_S = 10.0
 
-# What the hub's database holds: for each boot of a node the first, last and number of distinct sequence numbers.
+# What the hub's database holds of each start of a node: every durable item has a number, from 1 on without a gap.
 ACCOUNT = """
 import json, sqlite3
 db = sqlite3.connect("file:/data/hub.db?mode=ro", uri=True)
+numbers, rows = {}, 0
+for table in ("observations", "gaps", "crossings", "stays"):
+    for node, boot, number in db.execute(f"SELECT node_key, boot_epoch, seq FROM {table} WHERE seq IS NOT NULL"):
+        numbers.setdefault((node, boot), set()).add(number)
+        rows += 1
 print(json.dumps({
     "observations": db.execute("SELECT count(*) FROM observations").fetchone()[0],
     "identities": db.execute("SELECT count(*) FROM identities").fetchone()[0],
-    "twice": db.execute(
-        "SELECT count(*) FROM (SELECT 1 FROM observations GROUP BY node_key, boot_epoch, seq HAVING count(*) > 1)"
-    ).fetchone()[0],
-    "boots": db.execute("SELECT count(DISTINCT boot_epoch) FROM observations").fetchone()[0],
+    "twice": rows - sum(map(len, numbers.values())),
+    "missing": sum(max(of_a_boot) - len(of_a_boot) for of_a_boot in numbers.values()),
+    "given_up": db.execute("SELECT count(*) FROM drops").fetchone()[0],
+    "boots": len(numbers),
     "revision": db.execute("SELECT version_num FROM alembic_version").fetchone()[0],
     "sound": db.execute("PRAGMA integrity_check").fetchone()[0],
 }))
 """
-# How much the node's spool still holds.
-WAITING = """
-import glob, json, sqlite3
-(path,) = glob.glob("/data/*.db")
-db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-print(json.dumps({table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}))
-"""
+STATE_VOLUMES = {"hub": "200m", "edge": "24m"}
+HOLDER = "ruid-appliance-test-holder"
 RIGHTS = """
 import json, os
 status = dict(line.split(":\\t", 1) for line in open("/proc/1/status").read().splitlines() if ":\\t" in line)
@@ -65,6 +67,14 @@ print(json.dumps({
     "uid": int(status["Uid"].split()[0]), "effective": int(status["CapEff"], 16),
     "bounding": int(status["CapBnd"], 16), "no_new_privileges": status["NoNewPrivs"], "writable": writable,
 }))
+"""
+
+
+SETUP_CODE = """
+import json
+from pathlib import Path
+from ruid_hub.nodes.local import command
+print(json.dumps(command(Path("/data"), "setup-code")))
 """
 
 
@@ -85,22 +95,46 @@ def site(images: None, tmp_path_factory: pytest.TempPathFactory) -> Generator[Co
             not_here("something else answers on port 8080")
     names = tmp_path_factory.mktemp("compose") / "images.yml"
     services = {service: {"image": image} for service, image in IMAGES.items()}
-    names.write_text(yaml.safe_dump({"version": "2.4", "services": services}), encoding="utf-8")
+    volumes = {f"{service}-state": in_memory(size) for service, size in STATE_VOLUMES.items()}
+    names.write_text(yaml.safe_dump({"version": "2.4", "services": services, "volumes": volumes}), encoding="utf-8")
     files = (REPOSITORY / "docker-compose.yml", REPOSITORY / "docker-compose.override.yml", names)
     site = Composed(compose_program(), files)
     try:
+        site.compose("up", "--no-start", "--no-build")
+        hold_volumes()
         site.compose("up", "--detach", "--no-build")
         until(lambda: site.healthy("hub"), within_s=60, what="the hub is healthy", logs=lambda: site.logs("hub"))
         yield site
     finally:
+        run("docker", "rm", "--force", HOLDER, check=False)
         site.compose("down", "--volumes", "--timeout", "5")
+
+
+def in_memory(size: str) -> dict[str, object]:
+    options = {"type": "tmpfs", "device": "tmpfs", "o": f"size={size},uid=999,gid=999,mode=0755"}
+    return {"driver": "local", "driver_opts": options}
+
+
+def hold_volumes() -> None:
+    """A container that keeps what is in the volumes while those that use them end and start."""
+    mounts = [word for service in STATE_VOLUMES for word in ("--volume", f"{PROJECT}_{service}-state:/{service}")]
+    run("docker", "run", "--detach", "--init", "--name", HOLDER, *mounts, BASE_IMAGE, "sleep", "infinity")
+
+
+def fill_disk(service: str) -> None:
+    """Leave the service no byte to write."""
+    run("docker", "exec", HOLDER, "dd", "if=/dev/zero", f"of=/{service}/ballast", "bs=4k", check=False)
+
+
+def free_disk(service: str) -> None:
+    run("docker", "exec", HOLDER, "rm", "--force", f"/{service}/ballast")
 
 
 @pytest.fixture(scope="module")
 def api(site: Composed) -> Generator[httpx.Client]:
     """A client of the hub's API that may see everything."""
     with httpx.Client(base_url=address(), timeout=10, verify=False) as client:  # noqa: S501 - its own authority
-        make_owner(client)
+        make_owner(client, site)
         yield client
 
 
@@ -111,12 +145,13 @@ def address() -> str:
     return f"https://{target.netloc.decode()}" if target.scheme == "https" else HUB
 
 
-def make_owner(client: httpx.Client) -> None:
-    """Set the hub up as its first visitor does; the client is signed in afterwards."""
+def make_owner(client: httpx.Client, site: Composed) -> None:
+    """Set the hub up as its first visitor does, with its code; the client is signed in afterwards."""
+    code = site.python("hub", SETUP_CODE)["answer"]
     page = client.get("/setup")
     token = re.search(r'name="_csrf" value="([^"]+)"', page.text)
     assert token is not None, page.text[:2000]
-    form = {"name": "owner", "password": "a long enough pass phrase", "_csrf": token.group(1)}
+    form = {"name": "owner", "password": "a long enough pass phrase", "code": code, "_csrf": token.group(1)}
     answer = client.post("/setup", data=form)
     assert answer.headers.get("location") == "/", answer.text[:2000]
 
@@ -205,19 +240,77 @@ def test_a_service_has_no_rights(site: Composed, service: str) -> None:
     assert rights == {"uid": 999, "effective": 0, "bounding": 0, "no_new_privileges": "1", "writable": False}
 
 
+def nothing_is_lost(site: Composed, *, before: dict[str, int]) -> None:
+    """Every number that a node gave an item is at the hub once, whatever happened in between."""
+    after = account(site)
+    assert {key: after[key] for key in ("twice", "missing", "given_up", "sound")} == {
+        "twice": 0,
+        "missing": 0,
+        "given_up": 0,
+        "sound": "ok",
+    }
+    assert after["identities"] >= before["identities"]
+
+
+@pytest.mark.parametrize("harm", ["killed", "frozen"])
 @pytest.mark.parametrize("service", ["edge", "hub"])
-def test_a_killed_service_comes_back_and_nothing_is_lost(site: Composed, service: str) -> None:
+def test_a_service_that_is_killed_or_hangs_comes_back_and_nothing_is_lost(
+    site: Composed, service: str, harm: str
+) -> None:
+    """A hang is the event loop's thread stopped for good: the service's own watchdog must end it."""
     grows_beyond(site, 0)
     before, restarts = account(site), site.inspect(service)["RestartCount"]
-    site.crash(service)
+    if harm == "killed":
+        site.crash(service)
+    else:
+        site.freeze(service)
     until(lambda: site.inspect(service)["RestartCount"] > restarts, within_s=30, what=f"{service} is started again")
     grows_beyond(site, before["observations"])
-    after = account(site)
-    assert after["identities"] >= before["identities"]
-    assert after["twice"] == 0
-    assert after["sound"] == "ok"
     if service == "edge":
         until(lambda: account(site)["boots"] > before["boots"], within_s=60, what="what the new start saw arrives")
+    nothing_is_lost(site, before=before)
+
+
+def test_a_node_that_works_is_healthy(site: Composed) -> None:
+    until(lambda: site.healthy("edge"), within_s=60, what="the node is healthy", logs=lambda: site.logs("edge"))
+
+
+def test_a_node_whose_disk_was_full_goes_on_and_delivers_what_it_has(site: Composed) -> None:
+    """The hub is away meanwhile, so that the spool must grow; what the spool took before is delivered without a gap."""
+    site.stop("edge")  # ended well, a spool has no log left whose room could be used again
+    run("docker", "start", site.container("edge"))
+    before = account(site)
+    grows_beyond(site, before["observations"])
+    site.stop("hub")
+    fill_disk("edge")
+    until(
+        lambda: "disk is full" in site.logs("edge") or "disk I/O error" in site.logs("edge"),
+        within_s=90,
+        what="the node finds the disk full",
+        logs=lambda: site.logs("edge"),
+    )
+    free_disk("edge")
+    run("docker", "start", site.container("hub"))
+    until(lambda: site.healthy("hub"), within_s=60, what="the hub is healthy", logs=lambda: site.logs("hub"))
+    grows_beyond(site, account(site)["observations"])
+    nothing_is_lost(site, before=before)
+
+
+def test_a_hub_whose_disk_was_full_goes_on_by_itself(site: Composed) -> None:
+    site.stop("hub")
+    run("docker", "start", site.container("hub"))
+    until(lambda: site.healthy("hub"), within_s=60, what="the hub is healthy", logs=lambda: site.logs("hub"))
+    before = account(site)
+    fill_disk("hub")
+    until(
+        lambda: "full" in site.logs("hub") or "disk I/O error" in site.logs("hub"),
+        within_s=90,
+        what="the hub finds the disk full",
+        logs=lambda: site.logs("hub"),
+    )
+    free_disk("hub")
+    grows_beyond(site, before["observations"])
+    nothing_is_lost(site, before=before)
 
 
 def test_a_new_hub_image_takes_over_with_its_migration(site: Composed, tmp_path: Path) -> None:
@@ -236,8 +329,13 @@ def test_a_new_hub_image_takes_over_with_its_migration(site: Composed, tmp_path:
     grows_beyond(site, before["observations"])
     after = account(site)
     assert after["revision"] == "9000"
-    assert after["identities"] >= before["identities"]
-    assert (after["twice"], after["sound"]) == (0, "ok")
+    nothing_is_lost(site, before=before)
+
+
+def test_the_hub_counts_no_item_that_never_came(site: Composed, api: httpx.Client) -> None:
+    """Its own figure since its last start, as Prometheus reads it."""
+    figures = api.get("/metrics").text
+    assert re.search(r"^ruid_hub_items_missing_total 0\.0$", figures, re.MULTILINE), figures[:2000]
 
 
 def next_migration(revision: object) -> str:
