@@ -69,8 +69,14 @@ class _Site:
 
     def welcomed_after(self, since_s: float) -> float:
         """Wait until the hub has welcomed the node after a moment; return when that was (monotonic)."""
-        _wait(lambda: self._last_up_s() > since_s, self.node, within_s=_WELCOME_WITHIN_S, what="the node is welcome")
+        _wait(lambda: self._welcome_since(since_s), self.node, within_s=_WELCOME_WITHIN_S, what="the node is welcome")
         return self._last_up_s()
+
+    def _welcome_since(self, since_s: float) -> bool:
+        for name, victim in (("hub", self.hub), ("node", self.node)):
+            if victim.exit_code is not None:
+                raise KillsFailed(f"the {name} ended by itself ({victim.exit_code}): {victim.last_words}")
+        return self._last_up_s() > since_s
 
     def _last_up_s(self) -> float:
         lines = self.ups.read_text(encoding="ascii").split() if self.ups.exists() else []
