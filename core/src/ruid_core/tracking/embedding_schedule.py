@@ -16,7 +16,7 @@ class EmbeddingScheduleSettings:
     refresh_s: float = 0.5
     better_by: float = 0.15
     at_least_s: float = 0.15
-    worst_quality: float = 0.15
+    worst_quality: float = 0.3
     patience_s: float = 0.4
 
 

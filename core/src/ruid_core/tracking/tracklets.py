@@ -18,11 +18,12 @@ Box = tuple[float, float, float, float]
 class TrackletSettings:
     """When a track is cut into parts and what a part keeps.
 
-    A first part waits for an embedding of at least `good_quality`, at most `patience_s` seconds.
+    A first part waits for an embedding of at least `good_quality`, at most `patience_s` seconds: that is more than the
+    score of somebody whom the picture's edge cuts, as it does whoever comes in. `docs/tracking.md` has the figures.
     """
 
     prototypes: int = 4
-    good_quality: float = 0.5
+    good_quality: float = 0.65
     patience_s: float = 0.6
     part_every_s: float = 4.0
 
