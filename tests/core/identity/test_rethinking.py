@@ -144,7 +144,7 @@ def test_what_was_bound_before_moves_together_or_not_at_all() -> None:
     engine = _known(name=_apart)
     engine.hand.merge("p0-1", "p0-2")
     rethinking = _begun(engine)
-    engine.observe(_evidence("0/1", 7000.0, PEOPLE[0]))
+    engine.observe(_evidence("0/2", 2001.0, PEOPLE[0]))
     _adopted(engine, rethinking)
     assert engine.identity_of("0/1") == engine.identity_of("0/2")
 
