@@ -91,6 +91,7 @@ def health_message(
             "uplink_connections": uplink.connections,
             "uplink_live_replaced": uplink.live_replaced,
             "uplink_refused": uplink.refused,
+            "disk_written_bytes": machine.written_bytes(),
             "clock_jumps": sum(camera.clock_jumps for camera in cameras.values()),
         },
         cpu_percent=machine.cpu_percent(),

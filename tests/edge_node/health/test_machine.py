@@ -15,6 +15,13 @@ def test_this_machine_tells_of_itself() -> None:
     assert isinstance(here.throttled(), bool)
 
 
+def test_what_is_written_to_a_disk_is_counted(tmp_path: Path) -> None:
+    here = Machine()
+    before = here.written_bytes()
+    (tmp_path / "file").write_bytes(bytes(1_000_000))
+    assert here.written_bytes() >= before
+
+
 @pytest.mark.parametrize(("flags", "throttled"), [("0", False), ("50000", False), ("50005", True), ("nonsense", False)])
 def test_the_firmwares_flags_say_what_is_so_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, throttled: bool

@@ -29,6 +29,10 @@ class Machine:
         """Return this process's resident memory."""
         return self._process.memory_info().rss / 1e6
 
+    def written_bytes(self) -> int:
+        """Return what this process has had written to disks since its start: what wears a memory card."""
+        return self._process.io_counters().write_bytes
+
     def temperature_c(self) -> float | None:
         """Return the processor's temperature, None where the machine does not tell."""
         sensors = psutil.sensors_temperatures()
