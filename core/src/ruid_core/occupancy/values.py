@@ -40,8 +40,8 @@ class Appearances:
     def __len__(self) -> int:
         return len(self.who)
 
-    def where(self, chosen: Flags) -> "Appearances":
-        """The stretches that are chosen (N,)."""
+    def where(self, chosen: Flags | Whole) -> "Appearances":
+        """The stretches that are chosen: (N,) flags, or their numbers."""
         return Appearances(
             self.who[chosen],
             self.camera[chosen],

@@ -1,10 +1,11 @@
 """Counting as pages, API and integrations call it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import tzinfo
 from itertools import pairwise
-from math import inf
+from math import floor, inf
+from typing import Any, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -27,6 +28,7 @@ from ruid_hub.counting.hours import HOUR_S, Crossed, Hours
 from ruid_hub.counting.memory import Memory
 from ruid_hub.counting.places import Sight, Where
 from ruid_hub.counting.rollups import Chosen, Rollups, Source, Views, ZoneStays
+from ruid_hub.counting.shelf import Shelf
 from ruid_hub.counting.values import (
     Bucket,
     Comparison,
@@ -65,6 +67,8 @@ SETTINGS = "counting"
 ALIKE_COVERAGE = 0.1
 """Two periods were seen about equally well where their shares differ by no more."""
 MOST_LABELS = 50
+MOST_FACTS = 2000
+_Fact = TypeVar("_Fact")
 MOST_VISITS = 4
 """Long periods whose visits are remembered, for their number and for how long they were: megabytes each."""
 LONGEST_NAME = 100
@@ -94,6 +98,7 @@ class Counting:
         self._clock = clock
         self._hours = Hours(store)
         self._rollups = Rollups(self._hours)
+        self._facts: Shelf[Any] = Shelf(MOST_FACTS)
         self._memory = Memory(clock)
         self._visited = Memory(clock, most_answers=MOST_VISITS)
         store.on_correction(self._forget)
@@ -102,7 +107,7 @@ class Counting:
 
     def people_now(self, place: Place = EVERYWHERE) -> PeopleNow:
         """Who is in view at this moment; call it from the event loop, it reads the live picture."""
-        where = places.find(self._store, place)
+        where = self._where(place)
         names = {camera.camera for camera in where.cameras}
         view = self._site.view(self._clock(), sees=names.__contains__)
         people = view.people_now
@@ -125,8 +130,9 @@ class Counting:
     def _count_unique(self, period: Period, bucket: Bucket, place: Place, options: CountOptions) -> Series:
         asked = self._asked(period, bucket, place)
         source = self._source(asked.where, options)
-        buckets = [source.people(*span) for span in pairwise(asked.edges)]
+        # The whole first: it reads days at a time.
         total = source.people(period.from_s, period.to_s)
+        buckets = [source.people(*span) for span in pairwise(asked.edges)]
         return asked.series(
             estimate_around(len(total), total.tally),
             [estimate_around(len(people), people.tally) for people in buckets],
@@ -205,7 +211,7 @@ class Counting:
 
     def occupancy(self, place: Place = EVERYWHERE) -> Occupancy:
         """How many are inside now, by the lines."""
-        where, now_s = places.find(self._store, place), self._clock()
+        where, now_s = self._where(place), self._clock()
         start, since = self._start(where, place, now_s)
         crossed = self._crossed(where, Period(start.at_s, now_s), frozenset())
         walk = inside(crossed.at_s, crossed.direction, start=start)
@@ -256,7 +262,7 @@ class Counting:
 
     def _count_heat(self, period: Period, place: Place, options: CountOptions) -> Heat:
         hours = self.unique_visitors(period, Bucket.HOUR, place, options)
-        site_zone = self._zone(places.find(self._store, place))
+        site_zone = self._zone(self._where(place))
         cells: dict[tuple[int, int], list[Figure]] = {}
         for point in hours.points:
             if point.from_s < self._clock():
@@ -277,7 +283,7 @@ class Counting:
         self, period: Period, place: Place = EVERYWHERE, options: CountOptions = DEFAULTS
     ) -> Iterator[VisitRow]:
         """The visits behind `visits`, by their beginning: as many rows as its total says."""
-        where = places.find(self._store, place)
+        where = self._where(place)
         visits, _ = self._visits(place, period, options)
         names = self._names(np.unique(visits.who).tolist())
         cameras = {camera.camera_key: camera.camera for camera in where.cameras}
@@ -290,7 +296,7 @@ class Counting:
         self, period: Period, place: Place = EVERYWHERE, options: CountOptions = DEFAULTS
     ) -> Iterator[CrossingEntry]:
         """The crossings behind `crossings`, by time."""
-        where = places.find(self._store, place)
+        where = self._where(place)
         crossed = self._crossed(where, period, self._left_out(options))
         names = self._names(np.unique(crossed.who).tolist())
         cameras = {camera.camera_key: camera.camera for camera in where.cameras}
@@ -305,13 +311,16 @@ class Counting:
         """So many are inside at this moment, whatever was counted."""
         if not 0 <= people < 1_000_000:
             raise BadCounting("so many people cannot be inside: give a number from 0 to 999,999")
-        places.find(self._store, place)
+        self._where(place)
         with self._store.writing() as connection:
             counts.adjust(connection, _place_name(place), counts.Adjustment(self._clock(), people, actor))
         return self.occupancy(place)
 
     def settings(self) -> CountingSettings:
         """How the hub counts unless asked otherwise."""
+        return self._fact("settings", self._read_settings)
+
+    def _read_settings(self) -> CountingSettings:
         with self._store.reading() as connection:
             kept = access.read_setting(connection, SETTINGS)
         return CountingSettings() if kept is None else msgspec.convert(kept, CountingSettings)
@@ -378,7 +387,7 @@ class Counting:
 
     def day(self, at_s: float, place: Place = EVERYWHERE) -> Period:
         """The local day around a moment, on the place's clock."""
-        return calendar.day_of(at_s, self._zone(places.find(self._store, place)))
+        return calendar.day_of(at_s, self._zone(self._where(place)))
 
     # --- parts -----------------------------------------------------------------------------------------
 
@@ -395,15 +404,27 @@ class Counting:
         return calendar.zone(where.time_zone or self.settings().time_zone)
 
     def _asked(self, period: Period, bucket: Bucket, place: Place) -> _Asked:
-        where = places.find(self._store, place)
+        where = self._where(place)
         site_zone = self._zone(where)
         edges = calendar.edges(period, bucket, site_zone)
         labels = [calendar.label(at_s, site_zone) for at_s in edges[:-1]]
         return _Asked(where, edges, labels, self._sight(where, period))
 
     def _sight(self, where: Where, period: Period) -> Sight:
-        asked = (period.from_s, period.to_s)
-        return places.sight(self._store, where, asked, now_s=self._clock(), open_gaps=self._open_gaps())
+        asked, now_s, open_gaps = (period.from_s, period.to_s), self._clock(), self._open_gaps()
+        return self._facts.take(
+            ("sight", where, asked),
+            # What is open or runs now goes on: a second later it is looked at again.
+            (self._store.revision, floor(now_s), frozenset(open_gaps)),
+            lambda: places.sight(self._store, where, asked, now_s=now_s, open_gaps=open_gaps),
+        )
+
+    def _where(self, place: Place) -> Where:
+        return self._fact(("where", place), lambda: places.find(self._store, place))
+
+    def _fact(self, question: Hashable, read: Callable[[], _Fact]) -> _Fact:
+        """What the database says, read again once anything has been written."""
+        return cast("_Fact", self._facts.take(question, self._store.revision, read))
 
     def _open_gaps(self) -> dict[str, Gap]:
         """Cameras whose node lives but sees nothing at present: it tells of the gap when that is over."""
@@ -417,6 +438,9 @@ class Counting:
         words = self.settings().leave_out if options.leave_out is None else options.leave_out
         if not words:
             return frozenset()
+        return self._fact(("left out", words), lambda: self._find_left_out(words))
+
+    def _find_left_out(self, words: Sequence[str]) -> frozenset[int]:
         with self._store.reading() as connection:
             named = counts.labelled(connection)
         return frozenset(one.identity_key for one in named if _called(one.label or "", words))
@@ -442,7 +466,7 @@ class Counting:
     def _find_visits(
         self, place: Place, period: Period, options: CountOptions, re_entry_s: float
     ) -> tuple[Visits, Tally]:
-        source = self._source(places.find(self._store, place), options)
+        source = self._source(self._where(place), options)
         span = (period.from_s, period.to_s)
         if re_entry_s == inf:
             return source.visits(*span, re_entry_s=inf), source.people(*span).tally

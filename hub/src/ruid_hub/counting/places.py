@@ -68,9 +68,7 @@ class Sight:
         edges = np.minimum(np.array(edges_s), self.asked[1])
         if not self.unseen:
             return np.ones(len(edges) - 1)
-        # Cameras of one node mostly missed the same.
-        alike = {unseen: seen_shares(edges, unseen) for unseen in {unseen for _, unseen in self.unseen}}
-        return np.mean([alike[unseen] for _, unseen in self.unseen], axis=0)
+        return np.mean(self._by_camera(edges), axis=0)
 
     def share(self) -> float:
         """The mean share of the whole period."""
@@ -78,17 +76,22 @@ class Sight:
 
     def coverage(self) -> Coverage:
         """In words, the worst camera first."""
-        edges = np.array(self.asked)
+        shares = self._by_camera(np.array(self.asked))
         cameras = [
             CameraCoverage(
                 camera.camera,
                 camera.name,
-                float(seen_shares(edges, unseen)[0]),
+                float(share[0]),
                 tuple(LostTime(reason, lost_s) for reason, lost_s in lost_by_reason(unseen)),
             )
-            for camera, unseen in self.unseen
+            for (camera, unseen), share in zip(self.unseen, shares, strict=True)
         ]
         return Coverage(self.share(), tuple(sorted(cameras, key=lambda one: (one.share, one.camera))), self.items_lost)
+
+    def _by_camera(self, edges_s: Real) -> list[Real]:
+        # Cameras of one node mostly missed the same.
+        alike = {unseen: seen_shares(edges_s, unseen) for unseen in {unseen for _, unseen in self.unseen}}
+        return [alike[unseen] for _, unseen in self.unseen]
 
 
 def sight(store: Store, where: Where, asked: Span, *, now_s: float, open_gaps: dict[str, Gap]) -> Sight:
@@ -100,14 +103,20 @@ def sight(store: Store, where: Where, asked: Span, *, now_s: float, open_gaps: d
         gaps = counts.gaps_of(connection, past)
         lost = counts.items_lost(connection, past, (camera.node_key for camera in where.cameras))
     unseen: list[tuple[CameraPlace, tuple[Unseen, ...]]] = []
+    alike: dict[tuple[int, tuple[Gap, ...]], tuple[Unseen, ...]] = {}
     for camera in where.cameras:
-        of_camera = gaps.get(camera.camera_key, [])
-        if camera.camera in open_gaps:
-            of_camera = [*of_camera, open_gaps[camera.camera]]
-        ran = [_until_now(span, now_s) for span in running.get(camera.node_key, ())]
-        unseen.append((camera, unseen_spans(past, running=ran, gaps=of_camera, otherwise=NOT_HEARD)))
+        of_camera = (*gaps.get(camera.camera_key, ()), *_one(open_gaps.get(camera.camera)))
+        key = (camera.node_key, of_camera)
+        if key not in alike:
+            ran = [_until_now(span, now_s) for span in running.get(camera.node_key, ())]
+            alike[key] = unseen_spans(past, running=ran, gaps=of_camera, otherwise=NOT_HEARD)
+        unseen.append((camera, alike[key]))
     return Sight(past, tuple(unseen), lost)
 
 
 def _until_now(span: Span, now_s: float) -> Span:
     return (span[0], now_s) if now_s - STILL_RUNNING_S <= span[1] < now_s else span
+
+
+def _one(gap: Gap | None) -> tuple[Gap, ...]:
+    return () if gap is None else (gap,)

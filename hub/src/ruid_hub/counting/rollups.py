@@ -5,20 +5,19 @@ as far as the hour shows them) is worked out once from its columns and kept for 
 hours at the two ends of a period are looked at row by row. The numbers are those that all rows together would give.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from math import ceil, floor
 from operator import add
-from threading import Lock
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 
 from ruid_core.occupancy import Appearances, Tally, Visits, people_of, tally_of, visits_joined, visits_of
 from ruid_core.occupancy.values import Whole
 from ruid_hub.counting.hours import HOUR_S, Hours, joined
+from ruid_hub.counting.shelf import Shelf
 
 MOST_NUMBERS = 2_000_000
 """How many numbers each kind of figure may keep: 16 MB."""
@@ -26,8 +25,6 @@ LONGEST_STAY_S = 24 * HOUR_S
 """How long before a period a stay in a zone may have begun that goes on into it."""
 MINUTE_S = 60.0
 NUMBERS_A_VISIT = 5
-
-_Figure = TypeVar("_Figure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +73,9 @@ class Rollups:
 
     def __init__(self, hours: Hours, *, most_numbers: int = MOST_NUMBERS) -> None:
         self._hours = hours
-        self._by_hour: _Shelf[People] = _Shelf(most_numbers)
-        self._by_span: _Shelf[People] = _Shelf(most_numbers)
-        self._visits: _Shelf[Visits] = _Shelf(most_numbers)
+        self._by_hour: Shelf[People] = Shelf(most_numbers)
+        self._by_span: Shelf[People] = Shelf(most_numbers)
+        self._visits: Shelf[Visits] = Shelf(most_numbers)
 
     def people(self, chosen: Chosen, from_s: float, to_s: float) -> People:
         """See `Source`."""
@@ -171,40 +168,6 @@ class ZoneStays:
         stays = self.hours.stays(from_s, to_s, back_s=LONGEST_STAY_S)
         here = np.fromiter((zone_id == self.zone_id for zone_id in stays.zone_ids), np.bool_, len(stays))
         return self.chosen.of(stays.seen.where(here))
-
-
-class _Shelf(Generic[_Figure]):
-    """Figures that hold while what they were made from stays the same; those not asked for longest go first."""
-
-    def __init__(self, most_numbers: int) -> None:
-        self._most_numbers = most_numbers
-        self._kept: OrderedDict[Hashable, tuple[object, _Figure, int]] = OrderedDict()
-        self._numbers = 0
-        self._lock = Lock()
-
-    def take(
-        self, key: Hashable, made_from: object, work_out: Callable[[], _Figure], size: Callable[[_Figure], int]
-    ) -> _Figure:
-        """The figure that was made from this, or a new one."""
-        with self._lock:
-            kept = self._kept.get(key)
-            if kept is not None and kept[0] == made_from:
-                self._kept.move_to_end(key)
-                return kept[1]
-        figure = work_out()
-        with self._lock:
-            self._drop(key)
-            # Each also costs its frame.
-            numbers = size(figure) + 20
-            self._kept[key] = (made_from, figure, numbers)
-            self._numbers += numbers
-            while self._numbers > self._most_numbers:
-                self._drop(next(iter(self._kept)))
-        return figure
-
-    def _drop(self, key: Hashable) -> None:
-        dropped = self._kept.pop(key, None)
-        self._numbers -= dropped[2] if dropped is not None else 0
 
 
 def _people_in(seen: Appearances) -> People:

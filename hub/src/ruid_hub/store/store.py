@@ -42,6 +42,8 @@ class Store:
         self.closed = False
         self._writing = Lock()
         self._duplicates = 0
+        self.revision = 0
+        """Becomes another with every transaction: what was read since the last one still holds. Look before reading."""
         self._watchers: list[Callable[[frozenset[int]], None]] = []
         self._forgetters: list[Callable[[], object]] = []
         self._on_correction: list[Callable[[], None]] = []
@@ -272,8 +274,10 @@ class Store:
     def writing(self) -> Generator[Connection]:
         """One transaction of the one writer; raises StoreWriteError where the disk would not have it."""
         try:
-            with self._writing, self._database.writer.begin() as connection:
-                yield connection
+            with self._writing:
+                with self._database.writer.begin() as connection:
+                    yield connection
+                self.revision += 1
         except OperationalError as error:
             raise StoreWriteError(self._database.place, str(error.orig)) from error
 
