@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from litestar import Litestar
 
 from hub_fakes import NOON_S, TEST_HOSTS, WEB_DIR, FakeClock, hello, live, matched, row, track
-from ruid_hub.access import Access, AccessMode, Audit
+from ruid_hub.access import Access, AccessMode, Audit, OpenId
 from ruid_hub.api.network import LOOPBACK_NAMES
 from ruid_hub.authority import Authority
 from ruid_hub.counting import Counting
@@ -28,6 +29,7 @@ from ruid_hub.site import Site
 from ruid_hub.store import Store
 from ruid_hub.web_app import WebSettings, create_web_app
 
+OWN_HOSTS = LOOPBACK_NAMES | TEST_HOSTS
 HOSTILE = (
     "<script>alert(1)</script>",
     '=HYPERLINK("http://elsewhere.example","look")',
@@ -92,11 +94,13 @@ def _archive(folder: Path, text: str) -> Path:
     return archive
 
 
-async def whole_hub(store: Store, folder: Path, *, mode: AccessMode = AccessMode.REQUIRED) -> Litestar:
+async def whole_hub(
+    store: Store, folder: Path, *, mode: AccessMode = AccessMode.REQUIRED, openid: OpenId | None = None
+) -> Litestar:
     """The application on those parts, with two people in the store."""
     store.commit([row(1, "ada"), row(2, "bob", at_s=NOON_S - 60)])
-    settings = WebSettings(web_dir=WEB_DIR, site_name="S", time_zone=UTC, open_hosts=LOOPBACK_NAMES | TEST_HOSTS)
-    return create_web_app(parts_of(store, folder, mode=mode), settings)
+    settings = WebSettings(web_dir=WEB_DIR, site_name="S", time_zone=UTC, open_hosts=OWN_HOSTS, free_hosts=OWN_HOSTS)
+    return create_web_app(replace(parts_of(store, folder, mode=mode), openid=openid), settings)
 
 
 async def eventually(holds: Callable[[], bool], *, within_s: float = 20.0) -> None:

@@ -44,6 +44,8 @@ OPEN_TO_ALL = {
     "/healthz/ready",
     "/static/{file_path:path}",
     "/login",
+    "/login/oidc",
+    "/login/oidc/callback",
     "/setup",
     "/authority.pem",
     "/authority.crt",

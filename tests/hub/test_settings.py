@@ -23,6 +23,27 @@ def test_a_bad_setting_is_named(variable: str, value: str) -> None:
     assert refused.value.exit_code == 78
 
 
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"RUID_OIDC_ISSUER": "http://login.example.org"}, "RUID_OIDC_ISSUER"),
+        ({"RUID_OIDC_CLIENT_ID": ""}, "RUID_OIDC_CLIENT_ID"),
+        ({"RUID_OIDC_ROLES": ""}, "RUID_OIDC_ROLES"),
+        ({"RUID_OIDC_ROLES": "admins=emperor"}, "RUID_OIDC_ROLES"),
+        ({"RUID_SETUP_CODE": "short"}, "RUID_SETUP_CODE"),
+    ],
+)
+def test_what_lets_people_in_is_checked_at_the_start(variables: dict[str, str], named: str) -> None:
+    good = {
+        "RUID_OIDC_ISSUER": "https://login.example.org",
+        "RUID_OIDC_CLIENT_ID": "hub",
+        "RUID_OIDC_ROLES": "*=viewer",
+    }
+    assert load_settings(good).oidc_claim == "groups"
+    with pytest.raises(BadSettings, match=named):
+        load_settings(good | variables)
+
+
 def test_a_folder_that_cannot_hold_the_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StateUnusable, match="RUID_STATE_DIR") as refused:

@@ -15,6 +15,7 @@ COMMANDS = [
     "hub",
     "hub backup",
     "hub restore",
+    "hub setup-code",
     "bench hub",
     "hub nodes list",
     "hub nodes approve",
@@ -49,6 +50,7 @@ COMMANDS = [
     "models build detector",
     "models build reid",
     "train reid",
+    "train detector",
 ]
 
 

@@ -21,8 +21,8 @@ import structlog
 
 from ruid_core.identity import IdentityEngine
 from ruid_hub import __version__
-from ruid_hub.access import Access, AccessMode, Audit
-from ruid_hub.api.network import Proxies
+from ruid_hub.access import Access, AccessMode, Audit, OpenId, OpenIdSettings, roles_of
+from ruid_hub.api.network import LOOPBACK_NAMES, Proxies
 from ruid_hub.authority import Authority, own_names
 from ruid_hub.backup import back_up_before_update, drop_own_backups, make_backup
 from ruid_hub.counting import Counting
@@ -155,7 +155,7 @@ async def _be_hub(
     async with (
         serving(web_app, listener, tls=tls, proxies=web_settings.proxies) as http_port,
         ingest.listening(bind=settings.bind, port=settings.node_port) as node_port,
-        local_commands(register, Path(settings.state_dir)),
+        local_commands(register, Path(settings.state_dir), also={"setup-code": lambda: parts.access.setup_code}),
         _background(
             service.run(),
             commits.run(),
@@ -166,6 +166,7 @@ async def _be_hub(
         ) as duties,
         watched(),
     ):
+        _tell_setup_code(settings, parts.access)
         _log.info("hub is up", pages=f"http://localhost:{http_port}", nodes=f"wss://localhost:{node_port}")
         await _first_of(stop, duties)
         notifier.close()
@@ -183,12 +184,28 @@ def _parts(
         metrics=metrics,
         integrations=integrations,
         counting=integrations.counting,
-        access=Access(store=store, clock=time.time, mode=AccessMode(settings.access)),
+        access=Access(store=store, clock=time.time, mode=AccessMode(settings.access), setup_code=settings.setup_code),
         audit=Audit(store=store, clock=time.time),
         clock=time.time,
         backup=partial(_back_up, settings),
+        openid=_openid(settings),
         **made,
     )
+
+
+def _openid(settings: HubSettings) -> OpenId | None:
+    if not settings.oidc_issuer:
+        return None
+    wanted = OpenIdSettings(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret,
+        name=settings.oidc_name,
+        scopes=settings.oidc_scopes,
+        claim=settings.oidc_claim,
+        roles=roles_of(settings.oidc_roles),
+    )
+    return OpenId(wanted, clock=time.time)
 
 
 def _register(settings: HubSettings, authority: Authority, store: Store, recogniser: Recogniser) -> NodeRegister:
@@ -199,6 +216,12 @@ def _register(settings: HubSettings, authority: Authority, store: Store, recogni
         clock=time.time,
         join_secret=join_secret(settings.join_file),
     )
+
+
+def _tell_setup_code(settings: HubSettings, access: Access) -> None:
+    """Whoever reads the log of a new hub may make its owner; on its own machine everybody may."""
+    if access.setup_code and not settings.own_machine_only:
+        _log.warning("this hub is new: its owner is made in the browser, with this code", code=access.setup_code)
 
 
 async def _renew(authority: Authority, settings: HubSettings) -> None:
@@ -308,6 +331,7 @@ def _web_settings(settings: HubSettings) -> WebSettings:
         site_name=settings.site_name,
         time_zone=time_zone,
         proxies=Proxies.of(settings.trusted_proxies.split(), settings.proxy_user_header),
+        free_hosts=LOOPBACK_NAMES if settings.own_machine_only else frozenset(),
     )
 
 

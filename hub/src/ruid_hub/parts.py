@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ruid_hub.access import Access, Audit
+from ruid_hub.access import Access, Audit, OpenId
 from ruid_hub.counting import Counting
 from ruid_hub.hand import OperatorHand
 from ruid_hub.integrations.bridge import Integrations
@@ -37,5 +37,7 @@ class HubParts:
     nodes: NodeRegister | None = None
     authority_pem: bytes = b""
     """The certificate of the hub's own authority, for browsers to import."""
+    openid: OpenId | None = None
+    """The identity provider that people may sign in with; None where there is none."""
     backup: Callable[[bool], Path] | None = None
     """Makes the backup of the whole hub, with embeddings and pictures or without; whoever asks removes the file."""

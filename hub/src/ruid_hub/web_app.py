@@ -40,7 +40,15 @@ from ruid_hub.api.network import LOOPBACK_NAMES, NO_PROXIES, Proxies
 from ruid_hub.api.people import CorrectionsController, PeopleController, SightingsController
 from ruid_hub.api.refusals import REFUSED, status_of
 from ruid_hub.api.routes import ApiController, HealthController, authority_certificate, metrics_text, thumbnail
-from ruid_hub.api.sign_in import change_password, see_other, set_up, sign_in, sign_out
+from ruid_hub.api.sign_in import (
+    begin_at_provider,
+    change_password,
+    come_from_provider,
+    see_other,
+    set_up,
+    sign_in,
+    sign_out,
+)
 from ruid_hub.api.upkeep import UpkeepController
 from ruid_hub.integrations.metrics import SiteCollector
 from ruid_hub.live.feed import LiveFeed
@@ -52,7 +60,7 @@ from ruid_hub.pages.rendering import Templates
 from ruid_hub.pages.routes import PAGES
 from ruid_hub.parts import HubParts
 
-ACCESS_ROUTES = (sign_in, sign_out, set_up, change_password)
+ACCESS_ROUTES = (sign_in, begin_at_provider, come_from_provider, sign_out, set_up, change_password)
 API_ROUTES = (
     HealthController,
     ApiController,
@@ -107,6 +115,7 @@ class WebSettings:
     """`web_dir` holds templates/ and static/; `time_zone` is the site's, for times that people read.
 
     `proxies` are believed about where a request comes from; `open_hosts` are the names under which an open hub answers.
+    Under `free_hosts`, the hub's own machine, a new hub is set up without its code.
     """
 
     web_dir: Path
@@ -114,6 +123,7 @@ class WebSettings:
     time_zone: tzinfo
     proxies: Proxies = NO_PROXIES
     open_hosts: frozenset[str] = LOOPBACK_NAMES
+    free_hosts: frozenset[str] = frozenset()
 
 
 def create_web_app(parts: HubParts, settings: WebSettings) -> Litestar:
@@ -136,7 +146,7 @@ def create_web_app(parts: HubParts, settings: WebSettings) -> Litestar:
         SiteCollector(site=parts.site, store=parts.store, feed_counts=feed.counts, clock=parts.clock)
     )
     known = {field.name: getattr(parts, field.name) for field in fields(parts)}
-    known |= {"templates": templates, "feed": feed, "proxies": settings.proxies}
+    known |= {"templates": templates, "feed": feed, "proxies": settings.proxies, "free_hosts": settings.free_hosts}
     known["streams"] = EventStreams(site=parts.site, access=parts.access, notifier=parts.notifier, clock=parts.clock)
     known["notices"] = Notices(new_key=lambda: uuid4().hex)
     app = Litestar(

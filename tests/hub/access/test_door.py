@@ -1,5 +1,6 @@
 """Sessions, tokens, and who is let in."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ruid_hub.access import (
     Role,
     TooManyAttempts,
     UnusablePassword,
+    WrongCode,
     WrongPassword,
 )
 from ruid_hub.access import audit as audit_module
@@ -52,6 +54,29 @@ class TestSetUp:
         with pytest.raises(UnusablePassword):
             access.set_up(OWNER, "short", **HOME)
         assert access.needs_set_up
+
+    def test_somebody_elsewhere_needs_the_code_from_the_log(self, store: Store, clock: FakeClock):
+        access = Access(store=store, clock=clock)
+        assert re.fullmatch("[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}", access.setup_code)
+        for wrong in ("", "AAAA-AAAA", access.setup_code[:-1]):
+            with pytest.raises(WrongCode):
+                access.set_up(OWNER, PASSWORD, **HOME, code=wrong)
+        access.set_up(OWNER, PASSWORD, **HOME, code=access.setup_code.lower().replace("-", " "))
+        assert access.setup_code == ""
+
+    def test_the_code_is_another_one_after_each_start_unless_it_was_chosen(self, store: Store, clock: FakeClock):
+        assert len({Access(store=store, clock=clock).setup_code for _ in range(3)}) == 3
+        assert Access(store=store, clock=clock, setup_code="my own code").setup_code == "my own code"
+
+    def test_guessing_the_code_has_to_wait(self, store: Store, clock: FakeClock):
+        access = Access(store=store, clock=clock)
+        for _ in range(WITH_ADDRESS.free):
+            with pytest.raises(WrongCode):
+                access.set_up(OWNER, PASSWORD, **HOME, code="AAAA-AAAA")
+        with pytest.raises(TooManyAttempts):
+            access.set_up(OWNER, PASSWORD, **HOME, code=access.setup_code)
+        clock.now_s += 3
+        access.set_up(OWNER, PASSWORD, **HOME, code=access.setup_code)
 
     def test_an_open_hub_needs_none(self, store: Store, clock: FakeClock):
         assert not Access(store=store, clock=clock, mode=AccessMode.OPEN).needs_set_up

@@ -13,6 +13,7 @@ from litestar.testing import AsyncTestClient
 
 from access_fakes import OWNER, PASSWORD
 from api_fakes import whole_hub
+from openid_fakes import FakeProvider
 from ruid_hub.access import Access, AccessMode
 from ruid_hub.api.sign_in import own_path
 from ruid_hub.store import Store, open_store
@@ -57,6 +58,21 @@ async def test_a_new_hub_is_set_up_once_and_its_owner_is_signed_in(client: Clien
     assert (await client.post("/setup", data={"name": "x", "password": PASSWORD})).status_code == 404
 
 
+async def test_away_from_the_hubs_own_machine_the_owner_needs_its_code(client: Client):
+    client.base_url = "http://hub.lan"
+    access = cast("Access", client.app.state.access)
+    assert 'name="code"' in (await client.get("/setup")).text
+    answer = await send_form(client, "/setup", name=OWNER, password=PASSWORD, code="AAAA-AAAA")
+    assert answer.headers["location"] == "/setup?trouble=code"
+    assert access.needs_set_up
+    answer = await send_form(client, "/setup", name=OWNER, password=PASSWORD, code=access.setup_code)
+    assert answer.headers["location"] == "/"
+
+
+async def test_on_its_own_machine_nobody_asks_for_the_code(client: Client):
+    assert 'name="code"' not in (await client.get("/setup")).text
+
+
 async def test_over_https_the_cookie_is_for_this_host_alone(client: Client):
     client.base_url = "https://testserver.local"
     answer = await send_form(client, "/setup", name=OWNER, password=PASSWORD)
@@ -76,6 +92,35 @@ async def test_signing_out_and_in_leads_back_to_the_page_that_was_asked_for(clie
     assert wrong.headers["location"].startswith("/login?trouble=wrong")
     right = await send_form(client, "/login", name=OWNER, password=PASSWORD, next="/people?text=a")
     assert right.headers["location"] == "/people?text=a"
+
+
+async def test_the_identity_providers_user_comes_in_and_the_owner_still_does(store: Store, tmp_path: Path):
+    provider = FakeProvider()
+    async with AsyncTestClient(await whole_hub(store, tmp_path, openid=provider.openid())) as client:
+        client.headers["accept"] = "text/html"
+        assert (await client.get("/login/oidc", follow_redirects=False)).headers["location"] == "/setup"
+        await send_form(client, "/setup", name=OWNER, password=PASSWORD)
+        client.cookies.clear()
+        assert "Sign in with Example" in (await client.get("/login")).text
+        sent = await client.get("/login/oidc?next=/people", follow_redirects=False)
+        answer = provider.visit(sent.headers["location"])
+        back = await client.get("/login/oidc/callback", params=answer, follow_redirects=False)
+        assert (back.status_code, back.headers["location"]) == (303, "/people")
+        page = (await client.get("/settings")).text
+        assert "<b>vera</b>, operator" in page
+        assert "Change your password" not in page
+        replayed = await client.get("/login/oidc/callback", params=answer, follow_redirects=False)
+        assert replayed.headers["location"].startswith("/login?trouble=provider")
+        client.cookies.clear()
+        assert (await send_form(client, "/login", name=OWNER, password=PASSWORD)).headers["location"] == "/"
+
+
+async def test_without_an_identity_provider_there_is_no_way_by_one(client: Client):
+    await send_form(client, "/setup", name=OWNER, password=PASSWORD)
+    for path in ("/login/oidc", "/login/oidc/callback?code=x&state=y"):
+        assert (await client.get(path, follow_redirects=False)).status_code == 404
+    client.cookies.clear()
+    assert "provider" not in (await client.get("/login")).text
 
 
 async def test_a_form_without_its_token_signs_nobody_in(client: Client):

@@ -79,6 +79,12 @@ def replace(node: str, code: str, *, state_dir: str | None = None) -> None:
     _tell(f"The device is {replaced['name']} now.")
 
 
+def setup_code(*, state_dir: str | None = None) -> None:
+    """Show the code that whoever makes the owner of a new hub is asked for."""
+    code = _ask(state_dir, "setup-code")
+    _tell(code or "This hub is set up already: no code is needed any more.")
+
+
 def _ask(state_dir: str | None, what: str, **arguments: str) -> Any:
     folder = Path(load_settings(os.environ, state_dir=state_dir).state_dir)
     try:

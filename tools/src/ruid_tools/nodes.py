@@ -64,6 +64,7 @@ nodes_app.command("ruid_tools.hub_nodes:rename", name="rename", help="Call a nod
 nodes_app.command("ruid_tools.hub_nodes:revoke", name="revoke", help="Keep a node out.")
 nodes_app.command("ruid_tools.hub_nodes:replace", name="replace", help="Let a device take a node's place.")
 hub_app.command(nodes_app)
+hub_app.command("ruid_tools.hub_nodes:setup_code", name="setup-code", help="Show the code that sets a new hub up.")
 hub_app.command("ruid_tools.hub_backup:backup", name="backup", help="Write the whole hub into one file.")
 hub_app.command("ruid_tools.hub_backup:restore", name="restore", help="Put a backup in a stopped hub's place.")
 

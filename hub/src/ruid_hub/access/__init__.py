@@ -31,7 +31,9 @@ start when a route says nothing)::
 Forms of `/login`, `/setup` and `/logout` (the POST routes are in `ruid_hub.api.sign_in`, the pages in `pages`)::
 
     POST /login   name, password, next, _csrf   → 303 to next, or to /login?trouble=wrong|slow&next=…
-    POST /setup   name, password, _csrf         → 303 to /, or to /setup?trouble=name|password|taken
+    POST /setup   name, password, code, _csrf   → 303 to /, or to /setup?trouble=name|password|code|slow|taken
+    GET  /login/oidc  next                      → 303 to the identity provider, which sends back to
+    GET  /login/oidc/callback  code, state      → 303 to next, or to /login?trouble=provider|role
     POST /logout  _csrf                         → 303 to /login
     POST /account/password  current, password, _csrf → 303 to /settings?done=password, or ?trouble=wrong|password|slow
 """
@@ -47,8 +49,10 @@ from ruid_hub.access.errors import (
     UnknownAccount,
     UnusableName,
     UnusablePassword,
+    WrongCode,
     WrongPassword,
 )
+from ruid_hub.access.openid import NoRole, OpenId, OpenIdError, OpenIdSettings, Vouched, roles_of
 from ruid_hub.access.values import Caller, Permit, Reach, Role, Session, Token, User, Way
 
 __all__ = [
@@ -61,6 +65,10 @@ __all__ = [
     "Caller",
     "LastAdmin",
     "NameTaken",
+    "NoRole",
+    "OpenId",
+    "OpenIdError",
+    "OpenIdSettings",
     "Permit",
     "Reach",
     "Role",
@@ -72,6 +80,9 @@ __all__ = [
     "UnusableName",
     "UnusablePassword",
     "User",
+    "Vouched",
     "Way",
+    "WrongCode",
     "WrongPassword",
+    "roles_of",
 ]

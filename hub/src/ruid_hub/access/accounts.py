@@ -11,6 +11,7 @@ from ruid_hub.store import Store
 from ruid_hub.store import access as rows
 
 NAME_LENGTH = 64
+SAME_NAMES = 9
 _PERMITS = frozenset(permit.value for permit in Permit)
 
 
@@ -58,6 +59,35 @@ class Accounts:
             )
         if user_key is None:
             raise NameTaken(name)
+        return self.user(user_key)
+
+    def vouched_user(self, subject: str, name: str, role: Role) -> User:
+        """The user whom an identity provider vouches for, made at the first time, with the role that it gives today.
+
+        A user of the hub who has the name already stays another one. Raises UnusableName, NameTaken or LastAdmin.
+        """
+        with self._store.reading() as connection:
+            row = rows.user_by_subject(connection, subject)
+        if row is None:
+            return self._add_vouched(subject, usable_name(name[: NAME_LENGTH - 4]), role)
+        return user_of(row) if Role.of(row.role) is role else self.change_user(row.user_key, role=role)
+
+    def _add_vouched(self, subject: str, name: str, role: Role) -> User:
+        with self._store.writing() as connection:
+            for again in range(1, SAME_NAMES + 1):
+                user_key = rows.add_user(
+                    connection,
+                    name=name if again == 1 else f"{name} {again}",
+                    role=role.word,
+                    reach=None,
+                    password_hash=None,
+                    at_s=self._clock(),
+                    subject=subject,
+                )
+                if user_key is not None:
+                    break
+            else:
+                raise NameTaken(name)
         return self.user(user_key)
 
     def change_user(self, user_key: int, *, role: Role | None = None, reach: Reach | None = None) -> User:
@@ -169,6 +199,7 @@ def user_of(row: rows.UserRow) -> User:
         row.password_hash is not None,
         row.created_at_s,
         row.signed_in_at_s,
+        row.subject is not None,
     )
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ruid_hub.access.accounts import Accounts, token_of, usable_name, user_of
-from ruid_hub.access.errors import AlreadySetUp, UnusableName, WrongPassword
+from ruid_hub.access.errors import AlreadySetUp, UnusableName, WrongCode, WrongPassword
+from ruid_hub.access.openid import Vouched
 from ruid_hub.access.passwords import Passwords
-from ruid_hub.access.secrets import derived, digest, new_secret, same
+from ruid_hub.access.secrets import derived, digest, new_secret, new_setup_code, same, same_code
 from ruid_hub.access.throttle import LoginThrottle
 from ruid_hub.access.values import EVERYWHERE, Caller, Role, Way
 from ruid_hub.store import Store
@@ -18,10 +19,14 @@ from ruid_hub.store import access as rows
 IDLE_S = 7 * 86_400.0
 LONGEST_S = 30 * 86_400.0
 """A session ends a week after it was last used, and after a month in any case."""
+VOUCHED_S = 12 * 3600.0
+"""Whoever came from an identity provider is asked there again after half a day: it may have changed its mind."""
 SESSIONS_A_USER = 20
 SEEN_EVERY_S = 300.0
 CALLERS = 1000
 BROWSER_TEXT = 200
+SETTING_UP = "\0set-up"
+"""Attempts at the set-up code are counted under this name, which no user can have."""
 
 
 class AccessMode(StrEnum):
@@ -52,7 +57,14 @@ class _Known:
 class Access:
     """One per hub. Every method but `remembered` may read or write the disk: call it from a thread."""
 
-    def __init__(self, *, store: Store, clock: Callable[[], float], mode: AccessMode = AccessMode.REQUIRED) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Callable[[], float],
+        mode: AccessMode = AccessMode.REQUIRED,
+        setup_code: str = "",
+    ) -> None:
         self.mode = mode
         self._store = store
         self._clock = clock
@@ -62,6 +74,7 @@ class Access:
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._era = 0
         self._set_up = False
+        self._setup_code = setup_code or new_setup_code()
         self._browser_key = self._kept_key("browser_key")
         self._process_key = new_secret()
         self.accounts = Accounts(store=store, passwords=self._passwords, clock=clock, changed=self._forget_callers)
@@ -76,11 +89,22 @@ class Access:
                 self._set_up = rows.has_users(connection)
         return not self._set_up and self.mode is AccessMode.REQUIRED
 
-    def set_up(self, name: str, password: str, *, address: str, browser: str) -> SignedIn:
-        """Make the owner, an admin, and sign them in.
+    @property
+    def setup_code(self) -> str:
+        """What the owner needs while the hub is new, another one after each start; empty afterwards."""
+        return self._setup_code if self.needs_set_up else ""
 
-        Raises AlreadySetUp, UnusableName or UnusablePassword.
+    def set_up(self, name: str, password: str, *, address: str, browser: str, code: str | None = None) -> SignedIn:
+        """Make the owner, an admin, and sign them in; `code` is None where none is asked for: on the hub's own machine.
+
+        Raises AlreadySetUp, WrongCode, TooManyAttempts, UnusableName or UnusablePassword.
         """
+        if code is not None:
+            self._throttle_attempt(SETTING_UP, address, None)
+            if not same_code(code, self._setup_code):
+                raise WrongCode
+            with self._lock:
+                self._throttle.succeeded(SETTING_UP, address=address, known_browser=None)
         name, password_hash = usable_name(name), self._passwords.hash(password)
         with self._store.writing() as connection:
             if self.mode is AccessMode.OPEN or rows.has_users(connection):
@@ -106,6 +130,18 @@ class Access:
         except UnusableName:
             raise WrongPassword from None
         user = self._checked(name, password, address=address, known_browser=known_browser)
+        return self._begin_session(user, address=address, browser=browser)
+
+    def sign_in_vouched(self, vouched: Vouched, *, address: str, browser: str) -> SignedIn:
+        """Somebody whom the identity provider has signed in. Raises UnusableName, NameTaken or LastAdmin."""
+        user = self.accounts.vouched_user(vouched.subject, vouched.name, vouched.role)
+        with self._store.reading() as connection:
+            row = rows.user_by_key(connection, user.user_key)
+        if row is None:
+            raise WrongPassword
+        return self._begin_session(row, address=address, browser=browser)
+
+    def _begin_session(self, user: rows.UserRow, *, address: str, browser: str) -> SignedIn:
         secret = new_secret()
         with self._store.writing() as connection:
             session_key = rows.add_session(
@@ -171,7 +207,8 @@ class Access:
         if found is None:
             return None
         session, user = found
-        ends_at_s = min(session.created_at_s + LONGEST_S, session.seen_at_s + IDLE_S)
+        longest_s = LONGEST_S if user.subject is None else VOUCHED_S
+        ends_at_s = min(session.created_at_s + longest_s, session.seen_at_s + IDLE_S)
         if at_s >= ends_at_s:
             return None
         if at_s - session.seen_at_s > SEEN_EVERY_S:

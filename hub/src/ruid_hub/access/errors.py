@@ -3,6 +3,7 @@
 HubError
 └── AccessError
     ├── AlreadySetUp       the first user exists
+    ├── WrongCode          not the set-up code of this hub
     ├── WrongPassword      or no such user: which of the two is not told
     ├── TooManyAttempts    with `retry_after_s`
     ├── NameTaken, UnusableName, UnusablePassword
@@ -22,6 +23,13 @@ class AlreadySetUp(AccessError):
 
     def __str__(self) -> str:
         return "this hub is set up already"
+
+
+class WrongCode(AccessError):
+    """Not the set-up code that stands in the hub's log."""
+
+    def __str__(self) -> str:
+        return "this is not the set-up code of this hub"
 
 
 class WrongPassword(AccessError):

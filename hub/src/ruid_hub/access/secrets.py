@@ -6,6 +6,8 @@ import secrets
 
 TOKEN_PREFIX = "ruid_"  # noqa: S105 - lets scanners and people see what a leaked token is
 SECRET_BYTES = 32
+CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""None that looks like another."""
 
 
 def new_secret() -> str:
@@ -16,6 +18,17 @@ def new_secret() -> str:
 def new_token() -> str:
     """The same for an API token."""
     return TOKEN_PREFIX + new_secret()
+
+
+def new_setup_code() -> str:
+    """40 bits that somebody copies from a log: with a wait after each wrong one, nobody guesses them."""
+    letters = "".join(secrets.choice(CODE_LETTERS) for _ in range(8))
+    return f"{letters[:4]}-{letters[4:]}"
+
+
+def same_code(one: str, other: str) -> bool:
+    """However they were typed."""
+    return same(*("".join(code.upper().replace("-", "").split()) for code in (one, other)))
 
 
 def digest(secret: str) -> bytes:

@@ -116,7 +116,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may sign in; without a password only through a trusted proxy."""
+    """Somebody who may sign in; without a password only through a trusted proxy or an identity provider.
+
+    `vouched`: an identity provider knows them, and says at each sign-in what they may do.
+    """
 
     user_key: int
     name: str
@@ -125,6 +128,7 @@ class User:
     has_password: bool
     created_at_s: float
     signed_in_at_s: float | None
+    vouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

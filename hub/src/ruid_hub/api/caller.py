@@ -13,6 +13,8 @@ from ruid_hub.access.secrets import TOKEN_PREFIX, new_secret
 from ruid_hub.api.network import LOOPBACK_NAMES, AnyConnection, Proxies, host_name, is_secure
 
 SESSION = "ruid_session"
+VOUCHING = "ruid_oidc"
+"""What a browser carries while its user is at the identity provider."""
 VISIT = "ruid_visit"
 """A browser that has not signed in yet: what its forms' CSRF token is made of."""
 KNOWN_BROWSER = "ruid_known"

@@ -7,6 +7,7 @@ from ruid_hub.access import (
     NameTaken,
     TooManyAttempts,
     UnknownAccount,
+    WrongCode,
     WrongPassword,
 )
 from ruid_hub.counting import CountingError, UnknownPlace
@@ -64,7 +65,7 @@ _STATUS: tuple[tuple[int, tuple[type[Exception], ...]], ...] = (
             NothingToTest,
         ),
     ),
-    (403, (WrongPassword,)),
+    (403, (WrongPassword, WrongCode)),
     (429, (TooManyAttempts,)),
     (507, (StoreWriteError,)),
 )

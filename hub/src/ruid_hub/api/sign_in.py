@@ -5,28 +5,38 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from litestar import Request, Response, post
+import structlog
+from litestar import Request, Response, get, post
 from litestar.enums import RequestEncodingType
+from litestar.exceptions import NotFoundException
 from litestar.params import Body
 
 from ruid_hub.access import (
     Access,
+    AccessError,
     AlreadySetUp,
     Audit,
     Caller,
+    NoRole,
+    OpenId,
+    OpenIdError,
     Role,
     SignedIn,
     TooManyAttempts,
     UnusableName,
     UnusablePassword,
+    WrongCode,
     WrongPassword,
 )
-from ruid_hub.api.caller import KNOWN_BROWSER, SESSION, VISIT, YEAR_S, cookie, cookie_name
+from ruid_hub.access.openid import FLOW_S
+from ruid_hub.api.caller import KNOWN_BROWSER, SESSION, VISIT, VOUCHING, YEAR_S, cookie, cookie_name
 from ruid_hub.api.given import Given
 from ruid_hub.api.guards import anybody, before_setup, requires
-from ruid_hub.api.network import Proxies, client_address, is_secure
+from ruid_hub.api.network import Proxies, client_address, host_name, host_of, is_secure
 
 SESSION_COOKIE_S = 30 * 86_400
+CALLBACK = "/login/oidc/callback"
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("ruid_hub.access")
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -42,10 +52,11 @@ class SignInForm:
 
 @dataclass(frozen=True, slots=True)
 class SetupForm:
-    """The owner to be."""
+    """The owner to be, with the code from the hub's log."""
 
     name: str = ""
     password: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,57 @@ async def sign_in(
     return _into(onward, signed_in, secure=secure)
 
 
+@get("/login/oidc", guards=[anybody], include_in_schema=False)
+async def begin_at_provider(
+    request: AnyRequest, access: Given[Access], openid: Given[OpenId | None], proxies: Given[Proxies]
+) -> Response[None]:
+    """303 to the identity provider; 404 where there is none."""
+    if openid is None:
+        raise NotFoundException
+    if access.needs_set_up:
+        return see_other("/setup")
+    secure = is_secure(request, proxies)
+    home = f"{'https' if secure else 'http'}://{host_of(request, proxies)}"
+    onward = own_path(request.query_params.get("next", "/"))
+    try:
+        begun = await openid.begin(redirect_uri=f"{home}{CALLBACK}", onward=onward)
+    except OpenIdError as error:
+        return _not_vouched(error, onward)
+    answer = see_other(begun.address)
+    answer.cookies = [cookie(VOUCHING, begun.carried, secure=secure, max_age_s=FLOW_S)]
+    return answer
+
+
+@get(CALLBACK, guards=[anybody], include_in_schema=False)
+async def come_from_provider(
+    request: AnyRequest,
+    access: Given[Access],
+    audit: Given[Audit],
+    openid: Given[OpenId | None],
+    proxies: Given[Proxies],
+) -> Response[None]:
+    """Sign in whom the provider vouches for; back to the form with `trouble=provider` or `role` otherwise."""
+    if openid is None or access.needs_set_up:
+        raise NotFoundException
+    secure, address = is_secure(request, proxies), client_address(request, proxies)
+    carried = request.cookies.get(cookie_name(VOUCHING, secure=secure), "")
+    answer = {name: str(value) for name, value in request.query_params.items()}
+    try:
+        vouched = await openid.finish(answer, carried=carried)
+        signed_in = await asyncio.to_thread(
+            access.sign_in_vouched, vouched, address=address, browser=request.headers.get("user-agent", "")
+        )
+    except AccessError as error:
+        await asyncio.to_thread(audit.record, None, "session.refuse", address)
+        refused = _not_vouched(error, "/")
+        refused.cookies = [cookie(VOUCHING, "", secure=secure, max_age_s=0)]
+        return refused
+    await asyncio.to_thread(audit.record, signed_in.caller, "session.begin", address)
+    into = _into(vouched.onward, signed_in, secure=secure)
+    into.cookies.append(cookie(VOUCHING, "", secure=secure, max_age_s=0))
+    return into
+
+
 @post("/setup", guards=[before_setup], include_in_schema=False)
 async def set_up(
     request: AnyRequest,
@@ -96,16 +158,24 @@ async def set_up(
     access: Given[Access],
     audit: Given[Audit],
     proxies: Given[Proxies],
+    free_hosts: Given[frozenset[str]],
 ) -> Response[None]:
-    """Make the owner and sign them in; back to the form with `trouble=name`, `password` or `taken` otherwise."""
+    """Make the owner and sign them in; back to the form with `trouble=name`, `password`, `code`, … otherwise."""
+    address = client_address(request, proxies)
     try:
         signed_in = await asyncio.to_thread(
             access.set_up,
             data.name,
             data.password,
-            address=client_address(request, proxies),
+            code=data.code if asks_for_code(request, free_hosts) else None,
+            address=address,
             browser=request.headers.get("user-agent", ""),
         )
+    except WrongCode:
+        await asyncio.to_thread(audit.record, None, "setup.refuse", address)
+        return see_other("/setup?trouble=code")
+    except TooManyAttempts:
+        return see_other("/setup?trouble=slow")
     except UnusableName:
         return see_other("/setup?trouble=name")
     except UnusablePassword:
@@ -155,6 +225,11 @@ async def change_password(
     return _into("/settings?done=password", signed_in, secure=is_secure(request, proxies))
 
 
+def asks_for_code(request: AnyRequest, free_hosts: frozenset[str]) -> bool:
+    """Not on the hub's own machine: there, whoever sets it up could read its log as well."""
+    return host_name(request.headers.get("host", "")) not in free_hosts
+
+
 def own_path(wanted: str) -> str:
     """A path of this hub: never another site's address, however it is spelt."""
     plain = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
@@ -164,6 +239,13 @@ def own_path(wanted: str) -> str:
 def see_other(path: str) -> Response[None]:
     """303: the browser asks for the path with GET."""
     return Response(None, status_code=303, headers={"Location": path, "Cache-Control": "no-store"})
+
+
+def _not_vouched(error: AccessError, onward: str) -> Response[None]:
+    """The log has the reason; whoever knocks learns only what they can do about it."""
+    _log.warning("nobody came in by the identity provider", reason=str(error))
+    trouble = {"trouble": "role" if isinstance(error, NoRole) else "provider", "next": onward}
+    return see_other(f"/login?{urlencode(trouble)}")
 
 
 def _into(path: str, signed_in: SignedIn, *, secure: bool) -> Response[None]:

@@ -8,7 +8,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -33,13 +33,15 @@ class HubUnreachable(Exception):
 
 
 @asynccontextmanager
-async def local_commands(register: NodeRegister, state_dir: Path) -> AsyncGenerator[None]:
-    """Take commands while the context lasts."""
+async def local_commands(
+    register: NodeRegister, state_dir: Path, *, also: Mapping[str, Callable[[], object]] | None = None
+) -> AsyncGenerator[None]:
+    """Take commands while the context lasts; `also` are questions that others answer."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, ValueError, TimeoutError):
             line = await asyncio.wait_for(reader.readline(), _WITHIN_S)
-            answer = await _obey(register, json.loads(line))
+            answer = await _obey(register, json.loads(line), also or {})
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()
         writer.close()
@@ -78,8 +80,12 @@ def command(state_dir: Path, what: str, **arguments: str) -> dict[str, Any]:
             raise HubUnreachable(f"no hub answers in '{state_dir}' ({error})") from error
 
 
-async def _obey(register: NodeRegister, wanted: dict[str, Any]) -> dict[str, Any]:
+async def _obey(
+    register: NodeRegister, wanted: dict[str, Any], also: Mapping[str, Callable[[], object]]
+) -> dict[str, Any]:
     try:
+        if wanted["what"] in also:
+            return {"answer": await asyncio.to_thread(also[wanted["what"]])}
         return {"answer": await _answer(register, wanted)}
     except (NodesError, RequestRefused) as error:
         return {"refused": str(error)}

@@ -56,6 +56,7 @@ WORDS = {
     "session.begin": "signed in from",
     "session.end": "signed out",
     "session.refuse": "refused a sign-in from",
+    "setup.refuse": "refused the set-up from",
     "hub.setup": "set up this hub as",
     "hub.backup": "took a backup of this hub",
     "hub.support": "took a report for support",

@@ -95,15 +95,16 @@ async def settings_page(
     """What the viewer may set."""
     asked = request.query_params
     said = next((notice for (key, word), notice in SAID.items() if asked.get(key) == word), None)
-    by_password = look.caller.way is Way.SESSION
-    sessions = await asyncio.to_thread(access.accounts.sessions_of, look.caller.user_key) if by_password else []
+    signed_in = look.caller.way is Way.SESSION
+    sessions = await asyncio.to_thread(access.accounts.sessions_of, look.caller.user_key) if signed_in else []
+    myself = await asyncio.to_thread(access.accounts.user, look.caller.user_key) if signed_in else None
     admin = None
     if look.caller.role >= Role.ADMIN and look.caller.reach.everywhere:
         admin = await asyncio.to_thread(_administration, access, store, site, counting)
         admin = replace(admin, troubles=not_ready(), certificate=bool(authority_pem))
     page = SettingsPage(
         frame=look.frame("settings", said),
-        has_password=by_password,
+        has_password=myself is not None and myself.has_password,
         sessions=tuple(sessions),
         this_session=look.caller.key,
         retention=store.retention,

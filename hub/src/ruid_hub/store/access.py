@@ -28,6 +28,8 @@ class UserRow:
     password_hash: str | None
     created_at_s: float
     signed_in_at_s: float | None
+    subject: str | None
+    """Who they are to an identity provider; None for the hub's own users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,14 @@ def has_users(connection: Connection) -> bool:
 
 
 def add_user(
-    connection: Connection, *, name: str, role: str, reach: Places, password_hash: str | None, at_s: float
+    connection: Connection,
+    *,
+    name: str,
+    role: str,
+    reach: Places,
+    password_hash: str | None,
+    at_s: float,
+    subject: str | None = None,
 ) -> int | None:
     """The new user's key; None where the name is taken."""
     values = {
@@ -87,6 +96,7 @@ def add_user(
         "reach": _places_text(reach),
         "password_hash": password_hash,
         "created_at_s": at_s,
+        "subject": subject,
     }
     statement = insert(connection, users).values(values).on_conflict_do_nothing().returning(users.c.user_key)
     return connection.scalar(statement)
@@ -95,6 +105,12 @@ def add_user(
 def user_by_name(connection: Connection, name: str) -> UserRow | None:
     """None where there is no such user."""
     row = connection.execute(select(users).where(users.c.name == name)).one_or_none()
+    return None if row is None else _user(row)
+
+
+def user_by_subject(connection: Connection, subject: str) -> UserRow | None:
+    """None where the provider's subject has never been here."""
+    row = connection.execute(select(users).where(users.c.subject == subject)).one_or_none()
     return None if row is None else _user(row)
 
 
@@ -385,6 +401,7 @@ def _user(row: Row[Any]) -> UserRow:
         row.password_hash,
         row.created_at_s,
         row.signed_in_at_s,
+        row.subject,
     )
 
 
