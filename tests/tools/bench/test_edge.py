@@ -1,6 +1,7 @@
 """The node's benchmark runs, and compares only when it can."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from ruid_edge.capture import Frame
 from ruid_edge.health.stages import StageTimes
 from ruid_tools.bench.edge import EdgeBenchSettings, bench_edge
-from ruid_tools.bench.edge_memory import allocations, soak
+from ruid_tools.bench.edge_memory import allocations, pictures_read, soak
 from ruid_tools.bench.edge_peer import BenchError, Contestant, OpenVinoCrops, Worked
 from ruid_tools.footage import CLIPS_DIR
 
@@ -29,6 +30,7 @@ def test_our_own_figures_need_no_peer() -> None:
     assert 0 < report["empty"]["share_of_the_busy_cpu"] < 1
     assert report["empty"]["embeddings_per_frame"] == 0
     assert report["allocations"]["whole_picture_copies"] == 0
+    assert report["allocations"]["pictures_read"] == pytest.approx(1.0, abs=0.05)
     assert report["capture_to_wire"]["frames"] >= 1
     assert report["peak_memory_mb"] > 0
     assert report["peers"] == []
@@ -77,6 +79,14 @@ def test_tracks_are_numbered_by_the_frames_of_a_clip() -> None:
 def test_a_copy_of_a_picture_is_noticed() -> None:
     assert allocations(lambda frame: frame.picture_bgr.copy(), FRAMES)["whole_picture_copies"] == 1
     assert allocations(lambda frame: frame.picture_bgr.max(), FRAMES)["whole_picture_copies"] == 0
+
+
+def test_a_reading_that_copies_its_picture_is_noticed() -> None:
+    def read() -> Frame:
+        return replace(FRAMES[0], picture_bgr=FRAMES[0].picture_bgr.copy().copy())
+
+    assert pictures_read(read, frames=5) == pytest.approx(2.0, abs=0.1)
+    assert pictures_read(lambda: None, frames=5) is None
 
 
 def test_memory_that_grows_is_noticed() -> None:

@@ -26,7 +26,7 @@ from ruid_edge.inference import Embedder, load_detector, load_embedder
 from ruid_edge.pipeline import CameraPipeline, CameraRules, FrameOutcome, InferenceLoop, Models, ThumbnailPolicy
 from ruid_edge.pipeline.loop import InferenceEvents
 from ruid_edge.uplink.messages import live_message, tracklet_message
-from ruid_tools.bench.edge_memory import allocations, peak_memory_mb, soak
+from ruid_tools.bench.edge_memory import allocations, peak_memory_mb, pictures_read, soak
 from ruid_tools.bench.edge_peer import BenchError, Contestant, Worked, make_peer, percentiles
 from ruid_tools.evaluation.track import read_mot
 
@@ -35,6 +35,7 @@ _EMPTY_FRAMES = 150
 _EMPTY_NOISE = 2.5
 _GRAINS = 16
 _ALLOCATION_FRAMES = 90
+_READ_FRAMES = 30
 _MEDIAN_FRAMES = 2000
 _LONGEST_PACED_S = 20.0
 
@@ -155,7 +156,9 @@ def _with_noise(picture: NDArray[np.float64], rng: np.random.Generator) -> NDArr
 def _bench_allocations(clip: Path, settings: EdgeBenchSettings) -> dict[str, Any]:
     with _Clip(clip) as footage:
         frames = [frame for turn in footage.turns(min(_ALLOCATION_FRAMES, settings.most_frames)) for frame in turn]
-        return allocations(_ours(footage.size_px, settings).work, frames)
+        measured = allocations(_ours(footage.size_px, settings).work, frames)
+    with _Clip(clip) as footage:
+        return measured | {"pictures_read": pictures_read(footage.read, frames=_READ_FRAMES)}
 
 
 def _bench_soak(clips: Sequence[Path], settings: EdgeBenchSettings) -> dict[str, Any]:
@@ -239,7 +242,7 @@ class _Clip:
     def turns(self, most_frames: int) -> Iterator[list[Frame]]:
         times_s: list[float] = []
         for start in range(0, most_frames, _TURN_FRAMES):
-            turn = list(itertools.islice(iter(self._read, None), min(_TURN_FRAMES, most_frames - start)))
+            turn = list(itertools.islice(iter(self.read, None), min(_TURN_FRAMES, most_frames - start)))
             times_s += [frame.captured_at_s for frame in turn]
             if len(times_s) > 1:
                 self.fps = (len(times_s) - 1) / (times_s[-1] - times_s[0])
@@ -247,7 +250,8 @@ class _Clip:
                 return
             yield turn
 
-    def _read(self) -> Frame | None:
+    def read(self) -> Frame | None:
+        """Return the next frame, None after the last, and note how long it took to decode."""
         started_s = time.perf_counter()
         frame = self._source.read()
         self.decode_ms.append((time.perf_counter() - started_s) * 1000)
