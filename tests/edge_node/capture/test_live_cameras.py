@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ from ruid_edge.capture.cameras import OpenCvCamera
 from ruid_edge.capture.pi_camera import PiCamera
 from ruid_edge.capture.recordings import Playback
 from ruid_edge.errors import SourceMissing
+from ruid_edge.watchdog import STUCK_AFTER_S
 from system.playing import CLIPS
+
+DEVICE_TIMEOUT = "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"
 
 
 @pytest.fixture
@@ -83,6 +87,18 @@ def test_a_device_that_is_not_there_says_so() -> None:
         camera.open()
     with pytest.raises(SourceLost, match="not open"):
         camera.read()
+
+
+def test_a_device_that_hangs_is_given_up_before_the_watchdog_ends_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenCV reads how long it waits for a device from the environment; an operator's own wish stays."""
+    monkeypatch.delenv(DEVICE_TIMEOUT, raising=False)
+    with pytest.raises(SourceLost):
+        source("/dev/video99").open()
+    assert 0 < int(os.environ[DEVICE_TIMEOUT]) < STUCK_AFTER_S
+    monkeypatch.setenv(DEVICE_TIMEOUT, "7")
+    with pytest.raises(SourceLost):
+        source("/dev/video99").open()
+    assert os.environ[DEVICE_TIMEOUT] == "7"
 
 
 def read_to_the_end(camera: Any) -> None:
