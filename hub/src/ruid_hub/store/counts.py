@@ -1,14 +1,14 @@
 """What counting reads and writes: hours as columns, boots, gaps, sites, adjustments, settings."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Executable, and_, case, delete, func, insert, select, update
 
 from ruid_core.occupancy import Appearances, Gap, Span
-from ruid_core.occupancy.values import Flags, Real, Whole
+from ruid_core.occupancy.values import Real, Whole
 from ruid_hub.store.statements import upserts
 from ruid_hub.store.tables import (
     DEFAULT_SITE,
@@ -112,8 +112,8 @@ def appearance_columns(connection: Connection, from_hour: int, to_hour: int) -> 
         _doubt(),
         held.newcomer,
     ).where(held.hour.between(from_hour, to_hour))
-    columns = _columns(connection, query, 7)
-    hour, seen = _whole(columns[0]), _appearances(columns[1:])
+    hour, *columns = _columns(connection, query, "i8 i8 i8 f8 f8 f8 ?")
+    seen = Appearances(*columns)
     order = np.lexsort((seen.camera, seen.start_s, hour))
     return AppearanceColumns(hour[order], seen.where(order))
 
@@ -135,8 +135,8 @@ def stay_columns(connection: Connection, from_hour: int, to_hour: int) -> StayCo
         .where(_in_hours(stays.c.entered_at_s, from_hour, to_hour))
         .order_by(stays.c.entered_at_s, stays.c.stay_key)
     )
-    columns = _columns(connection, query, 8)
-    return StayColumns(_hours(columns[0]), _appearances(columns[1:7]), tuple(columns[7]))
+    began_s, *columns, zone_ids = _columns(connection, query, "f8 i8 i8 f8 f8 f8 ? O")
+    return StayColumns(_hours(began_s), Appearances(*columns), tuple(zone_ids))
 
 
 def crossing_columns(connection: Connection, from_hour: int, to_hour: int) -> CrossingColumns:
@@ -152,8 +152,8 @@ def crossing_columns(connection: Connection, from_hour: int, to_hour: int) -> Cr
         .where(_in_hours(crossings.c.at_s, from_hour, to_hour))
         .order_by(crossings.c.at_s, crossings.c.crossing_id)
     )
-    at_s, camera, direction, who, line_ids = _columns(connection, query, 5)
-    return CrossingColumns(_hours(at_s), _real(at_s), _whole(camera), _whole(direction), _whole(who), tuple(line_ids))
+    at_s, camera, direction, who, line_ids = _columns(connection, query, "f8 i8 i8 i8 O")
+    return CrossingColumns(_hours(at_s), at_s, camera, direction, who, tuple(line_ids))
 
 
 def _doubt() -> ColumnElement[Any]:
@@ -184,34 +184,17 @@ def _in_hours(at_s: ColumnElement[float], from_hour: int, to_hour: int) -> Colum
     return and_(at_s >= from_hour * HOUR_S, at_s < (to_hour + 1) * HOUR_S)
 
 
-def _columns(connection: Connection, query: Executable, width: int) -> Sequence[Sequence[Any]]:
-    """The rows as columns, past SQLAlchemy's rows: there may be a million."""
+def _columns(connection: Connection, query: Executable, kinds: str) -> list[Any]:
+    """The rows as columns (N,) of these kinds of numbers, past SQLAlchemy's rows: there may be a million."""
     fetched = connection.execute(query)
-    cursor: Any = fetched.cursor
-    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    row = np.dtype([(str(number), kind) for number, kind in enumerate(kinds.split())])
+    rows = np.fromiter(cast("Iterable[Any]", fetched.cursor), row)
     fetched.close()
-    return tuple(zip(*rows, strict=True)) if rows else ((),) * width
+    return [np.ascontiguousarray(rows[name]) for name in row.names or ()]
 
 
-def _appearances(columns: Sequence[Sequence[Any]]) -> Appearances:
-    who, camera, first_s, last_s, doubt, newcomer = columns
-    return Appearances(_whole(who), _whole(camera), _real(first_s), _real(last_s), _real(doubt), _flags(newcomer))
-
-
-def _whole(column: Sequence[Any]) -> Whole:
-    return np.array(column, np.int64)
-
-
-def _real(column: Sequence[Any]) -> Real:
-    return np.array(column, np.float64)
-
-
-def _flags(column: Sequence[Any]) -> Flags:
-    return np.array(column, np.bool_)
-
-
-def _hours(at_s: Sequence[Any]) -> Whole:
-    return (_real(at_s) // HOUR_S).astype(np.int64)
+def _hours(at_s: Real) -> Whole:
+    return (at_s // HOUR_S).astype(np.int64)
 
 
 # --- coverage ------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ a camera's name, tells how long a change takes to every browser.
 
 import asyncio
 import json
+import os
 import socket
 import sys
 import tempfile
@@ -82,6 +83,7 @@ def bench_hub(settings: HubBenchSettings) -> dict[str, Any]:
             "browsers": settings.browsers,
             "database_gb": round(path.stat().st_size / 1e9, 2),
             "filled_s": round(filled_s, 1),
+            "cpus": os.cpu_count(),
             **figures,
         }
 
@@ -224,7 +226,10 @@ async def _commits_of(traffic: _Traffic, seconds: float) -> list[float]:
 
 async def _browsed(traffic: _Traffic, address: str, settings: HubBenchSettings) -> tuple[dict[str, Any], list[float]]:
     traffic.commits_ms.clear()
+    began_s, before = time.process_time(), os.getloadavg()[0]
     seen = await _browsers(address, seconds=settings.seconds, browsers=settings.browsers, pages=PAGES)
+    seen["hub_cpu_share"] = round((time.process_time() - began_s) / settings.seconds, 2)
+    seen["load_average"] = [round(before, 1), round(os.getloadavg()[0], 1)]
     return seen, list(traffic.commits_ms)
 
 
@@ -245,6 +250,8 @@ def _told(seen: dict[str, Any], quiet_ms: list[float], busy_ms: list[float], col
         "all_pages_ms": _spread([one for times in pages.values() for one in times]),
         "live_update_ms": _spread(seen["beats_ms"]),
         "commit_ms": {"without_browsers": _spread(quiet_ms), "with_browsers": _spread(busy_ms)},
+        "hub_cpu_share": seen["hub_cpu_share"],
+        "load_average": seen["load_average"],
         "failures": seen["failures"],
     }
 

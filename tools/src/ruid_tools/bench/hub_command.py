@@ -22,7 +22,7 @@ def hub(
     Parameters
     ----------
     observations
-        How many are in the database, from the last 30 days; ten million take 5 GB of disk for a while.
+        How many are in the database, from the last 30 days; ten million take 3 GB of disk for a while.
     cameras
         How many cameras send.
     browsers
@@ -52,3 +52,8 @@ def _tell(report: dict[str, Any], console: Console) -> None:
         table.add_row(name, *(str(spread.get(column, "")) for column in ("times", "p50", "p95", "max")))
     console.print(table)
     console.print(f"the month's page at first sight: {report['first_month_ms']} ms; failures: {report['failures']}")
+    before, after = report["load_average"]
+    console.print(
+        f"the hub took {report['hub_cpu_share']:.0%} of a processor; load average {before} before, {after} after, "
+        f"on {report['cpus']} processors; filled in {report['filled_s']} s"
+    )
