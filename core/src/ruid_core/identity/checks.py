@@ -19,10 +19,10 @@ def check_evidence(evidence: Evidence) -> None:
         raise NoEmbeddings
     if not (math.isfinite(evidence.started_at_s) and math.isfinite(evidence.at_s)):
         raise NotFinite
-    squares = np.einsum("kd,kd->k", rows, rows)
-    if not (np.isfinite(squares).all() and np.isfinite(qualities).all()):
+    squares: list[float] = np.einsum("kd,kd->k", rows, rows).tolist()  # few: faster one by one than as an array
+    if not (all(map(math.isfinite, squares)) and all(map(math.isfinite, qualities.tolist()))):
         raise NotFinite
-    if squares.min() < SMALLEST_NORM**2:
+    if min(squares) < SMALLEST_NORM**2:
         raise ZeroNorm
     if evidence.at_s < evidence.started_at_s:
         raise TimeWentBackwards(evidence.camera, evidence.started_at_s, evidence.at_s)

@@ -39,8 +39,8 @@ from ruid_core.identity.roster import beside_folded, foe_rows, identity_row, unf
 from ruid_core.identity.settings import IdentitySettings
 from ruid_core.identity.snapshot import take_snapshot
 from ruid_core.identity.steps import STEP, finish
-from ruid_core.identity.timekeeper import Timekeeper
-from ruid_core.identity.transit import Sighted, Timing, learn_transits
+from ruid_core.identity.timekeeper import NO_WAY_KNOWN, Timekeeper
+from ruid_core.identity.transit import Sighted, Timing, TransitTimes, learn_transits
 from ruid_core.identity.values import (
     Alternative,
     Decision,
@@ -54,6 +54,7 @@ from ruid_core.identity.values import (
 FIRST_CALIBRATION = Calibration(0.5, 0.05)
 FIRST_REFRESH = 4
 CONSIDERED = 8  # how many of the most alike are weighed with time
+TIME_MATTERS_WITHIN = 10.0  # of the best, in log-odds: time cannot make up for more
 NO_LINKS = Links(identities=1, appearances=1, strays=0.0, share=1.0)
 
 
@@ -93,6 +94,11 @@ class TrackletEngine:
     def gallery(self) -> Gallery | None:
         """What is remembered; None before the first evidence. Change it through the engine and its `hand` only."""
         return self._gallery
+
+    @property
+    def transits(self) -> TransitTimes:
+        """What was learned of the times between cameras, which are numbered as they were first heard of."""
+        return self._time.transits
 
     # --- what can be asked -----------------------------------------------------------------------------------
 
@@ -343,11 +349,13 @@ class TrackletEngine:
         self, gallery: Gallery, row: int, others: list[Candidate], own: Candidate
     ) -> tuple[list[Candidate], Candidate]:
         """The candidates with what time says of them, the most probable few first; who is too far away is left out."""
-        known = [own, *others] if own.identity != NOBODY else others
-        ways = self._time.ways(gallery.tracks, row, [one.identity for one in known])
-        timed = {one.identity: replace(one, way=way) for one, way in zip(known, ways, strict=True)}
-        own = timed.pop(own.identity, own)
-        possible = [one for one in timed.values() if one.way.log_odds > -inf]
+        closest = max(own.similarity, others[0].similarity if others else -inf)
+        least = closest - TIME_MATTERS_WITHIN * self._calibration.scale
+        asked = [one.identity for one in (own, *others) if one.similarity >= least > -inf]
+        ways = dict(zip(asked, self._time.ways(gallery.tracks, row, asked), strict=True)) if asked else {}
+        timed = [Candidate(one.identity, one.similarity, ways.get(one.identity, NO_WAY_KNOWN)) for one in others]
+        possible = [one for one in timed if one.way.log_odds > -inf]
+        own = Candidate(own.identity, own.similarity, ways.get(own.identity, NO_WAY_KNOWN))
         return sorted(possible, key=self._odds, reverse=True)[: MOST_ALTERNATIVES + 1], own
 
     def _odds(self, candidate: Candidate) -> float:
@@ -369,12 +377,17 @@ class TrackletEngine:
         Tracks that have not ended are in view for `margin_s` longer than seen.
         """
         tracks = gallery.tracks
-        used = len(tracks.names)
-        rows = np.flatnonzero(tracks.cameras[:used] == tracks.cameras[row])
+        used, started_s = len(tracks.names), float(tracks.started_s[row])
+        near = tracks.at_s[:used] >= started_s - margin_s
+        near &= tracks.cameras[:used] == tracks.cameras[row]
+        near[row] = False
+        rows = np.flatnonzero(near)
+        if not len(rows):  # as for nearly everybody
+            return rows
         own_until_s = tracks.at_s[row] + (0.0 if tracks.ended[row] else margin_s)
         until_s = tracks.at_s[rows] + np.where(tracks.ended[rows], 0.0, margin_s)
-        overlap = (tracks.started_s[rows] <= own_until_s) & (until_s >= tracks.started_s[row])
-        return rows[overlap & (rows != row) & (tracks.identities[rows] != NOBODY)]
+        overlap = (tracks.started_s[rows] <= own_until_s) & (until_s >= started_s)
+        return rows[overlap & (tracks.identities[rows] != NOBODY)]
 
     def _choose(self, weighed: _Weighed, own: int, *, sole: bool) -> int:
         """The identity to take: the present one, another, or NOBODY for a new one."""

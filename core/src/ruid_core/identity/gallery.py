@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ruid_core.identity.arrays import F32, F64, Flags, Ints, group_sums, grown, unit_rows
+from ruid_core.identity.arrays import F32, F64, Flags, Ints, group_sums, grown, unit_row, unit_rows
 from ruid_core.identity.constraints import ArchivedSpans
 from ruid_core.identity.errors import UnknownTrack
 from ruid_core.identity.projection import COARSE_AXES, Projection
@@ -288,13 +288,15 @@ class Gallery:
     def add_crops(self, row: int, evidence: Evidence) -> None:
         """Count the evidence in, and move the track's vector to where it now belongs."""
         tracks = self.tracks
-        rows = unit_rows(evidence.embeddings.astype(np.float32, copy=False))
-        weights = np.minimum(np.maximum(evidence.qualities, LEAST_QUALITY), 1.0).astype(np.float32, copy=False)
-        odd = slice(1 - int(tracks.crops[row]) % 2, None, 2)
-        tracks.totals[row] += weights @ rows
-        tracks.odd_totals[row] += weights[odd] @ rows[odd]
-        tracks.weights[row] += weights.sum()
-        tracks.crops[row] += len(rows)
+        crops, seen = len(evidence.embeddings), int(tracks.crops[row])
+        for number, (look, quality) in enumerate(zip(evidence.embeddings, evidence.qualities.tolist(), strict=True)):
+            weight = np.float32(min(max(quality, LEAST_QUALITY), 1.0))
+            weighted = weight * unit_row(look.astype(np.float32, copy=False))
+            tracks.totals[row] += weighted
+            tracks.weights[row] += weight
+            if (seen + number) % 2:
+                tracks.odd_totals[row] += weighted
+        tracks.crops[row] = seen + crops
         tracks.started_s[row] = min(tracks.started_s[row], evidence.started_at_s)
         tracks.at_s[row] = max(tracks.at_s[row], evidence.at_s)
         tracks.ended[row] = False
