@@ -183,14 +183,8 @@ def _site(settings: KillSettings) -> Generator[_Site]:
     hub_folder, node_folder = settings.folder / "hub", settings.folder / "node"
     for folder in (hub_folder, node_folder):
         folder.mkdir(parents=True)
-    page_port, node_port, join = _free_port(), _free_port(), str(settings.folder / "join")
-    variables = {
-        "RUID_HTTP_PORT": str(page_port),
-        "RUID_NODE_PORT": str(node_port),
-        "RUID_ACCESS": "open",
-        "RUID_STATE_DIR": str(hub_folder),
-        "RUID_JOIN_FILE": join,
-    }
+    page_port, node_port, join = free_port(), free_port(), str(settings.folder / "join")
+    variables = hub_variables(hub_folder, page_port=page_port, node_port=node_port, join_file=join)
     hub = hub_victim(variables, hub_folder / "log.txt")
     arguments = [str(node_folder), f"wss://127.0.0.1:{node_port}", join, str(settings.items_per_s), str(settings.seed)]
     node = node_victim(arguments, node_folder / "log.txt")
@@ -215,7 +209,19 @@ def _percentiles(times_s: list[float]) -> dict[str, float]:
     return {**shares, "longest": round(max(times_s), 2), "timed": len(times_s)}
 
 
-def _free_port() -> int:
+def hub_variables(folder: Path, *, page_port: int, node_port: int, join_file: str) -> dict[str, str]:
+    """The environment of a hub that lets in whoever shares the file."""
+    return {
+        "RUID_HTTP_PORT": str(page_port),
+        "RUID_NODE_PORT": str(node_port),
+        "RUID_ACCESS": "open",
+        "RUID_STATE_DIR": str(folder),
+        "RUID_JOIN_FILE": join_file,
+    }
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
