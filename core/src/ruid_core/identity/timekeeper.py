@@ -53,19 +53,21 @@ class Timekeeper:
         """How each of the identities' nearest sighting lies to a track; the impossible has minus infinity."""
         if not self.transits or tracks.names[row] in self.untimed:
             return [NO_WAY_KNOWN] * len(identities)
-        slots = np.full(int(tracks.identities.max()) + 2, -1, np.int64)
-        slots[identities] = np.arange(len(identities))
-        rows = np.flatnonzero(slots[tracks.identities] >= 0)
-        rows = rows[rows != row]
+        sought = np.zeros(len(tracks.identities), np.bool_)
+        for identity in identities:
+            sought |= tracks.identities == identity
+        sought[row] = False
+        rows = np.flatnonzero(sought)
         sighted = Sighted(self.believed(tracks, rows), tracks.started_s[rows], tracks.at_s[rows])
         own = slice(row, row + 1)
         one = Sighted(tracks.cameras[own], tracks.started_s[own], tracks.at_s[own])
         log_odds, gaps_s = (of_one[0] for of_one in self.transits.between(one, sighted))
+        whose, impossible = tracks.identities[rows], log_odds == -inf
         ways = [NO_WAY_KNOWN] * len(identities)
-        whose, order = slots[tracks.identities[rows]], np.argsort(gaps_s, kind="stable")
-        impossible = set(whose[log_odds == -inf].tolist())
-        for slot, first in zip(*(found.tolist() for found in np.unique(whose[order], return_index=True)), strict=True):
-            nearest = order[first]
-            speaks = -inf if slot in impossible else float(log_odds[nearest])
-            ways[slot] = Way(speaks, float(gaps_s[nearest]), int(sighted.cameras[nearest]))
+        for slot, identity in enumerate(identities):
+            theirs = np.flatnonzero(whose == identity)
+            if len(theirs):
+                nearest = int(theirs[gaps_s[theirs].argmin()])
+                speaks = -inf if impossible[theirs].any() else float(log_odds[nearest])
+                ways[slot] = Way(speaks, float(gaps_s[nearest]), int(sighted.cameras[nearest]))
         return ways

@@ -12,6 +12,7 @@ in the next lesson as it is then.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -34,8 +35,8 @@ class TransitPriors:
     """How many links' worth of "time tells nothing" the site starts with, and each pair of cameras of the site's ways.
 
     Nothing speaks more strongly than `most_log_odds`. A link teaches whose look alone has `certain_log_odds`.
-    Where at least `veto_links` people's next sightings are known, and none of them was at once, somebody who would have
-    to be faster than `veto_share` of the quickest twentieth is somebody else.
+    Where at least `veto_links` links are known, and none of them was at once, somebody who would have to be faster than
+    `veto_share` of the quickest that is to be expected is somebody else.
     """
 
     site_links: float = 8.0
@@ -46,7 +47,8 @@ class TransitPriors:
     veto_share: float = 1.0 / 3.0
 
 
-class Sighted(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighted:
     """When (N,) which camera saw somebody; the camera is -1 where its clock cannot be believed."""
 
     cameras: Ints
@@ -97,7 +99,9 @@ class TransitTimes:
 
 def _ways(ones: Sighted, others: Sighted, count: int) -> tuple[F32, Ints]:
     """Gaps in seconds (N, M), not above 0 where both were in view, and from which of `count` cameras to which."""
-    one, other = (np.where(cameras < 0, count - 1, np.minimum(cameras, count - 1)) for cameras in (ones[0], others[0]))
+    one, other = (
+        np.where(cameras < 0, count - 1, np.minimum(cameras, count - 1)) for cameras in (ones.cameras, others.cameras)
+    )
     started_s, until_s = ones.started_s[:, None], ones.until_s[:, None]
     gaps_s = np.maximum(others.started_s - until_s, started_s - others.until_s).astype(np.float32)
     first = (started_s < others.started_s) | ((started_s == others.started_s) & (one[:, None] <= other))
@@ -119,36 +123,34 @@ def learn_transits(
     taught = taught[np.lexsort((sighted.started_s[taught], people[taught]))]
     sighted, people, vectors = sighted.at(taught), people[taught], vectors[taught]
     links = np.zeros(count * count * GAPS)
-    following: list[tuple[F32, Ints]] = []
-    for stride, one, other, weights in _certain_links(people, vectors, calibration, priors.certain_log_odds):
+    certain: list[tuple[F32, Ints]] = []
+    for one, other, weights in _certain_links(people, vectors, calibration, priors.certain_log_odds):
         gaps_s, ways = _steps_between(sighted.at(one), sighted.at(other), count)
         links += np.bincount(ways * GAPS + _gap_bins(gaps_s), weights, minlength=len(links))
-        following += [(gaps_s, ways)] if stride == 1 else []
+        certain.append((gaps_s, ways))
         yield len(one) * vectors.shape[1] + len(links)
     strangers = yield from _strangers(sighted, people, count)
     shape = (count, count, GAPS)
-    return TransitTimes(
-        _log_odds(links.reshape(shape), strangers.reshape(shape), priors), _fastest_s(following, count, priors)
-    )
+    opinions = _log_odds(links.reshape(shape), strangers.reshape(shape), priors)
+    gaps_s, ways = np.concatenate([gaps_s for gaps_s, _ in certain]), np.concatenate([ways for _, ways in certain])
+    return TransitTimes(opinions, _fastest_s(gaps_s, ways, count, priors))
 
 
 def _certain_links(
     people: Ints, vectors: F32, calibration: Calibration, least: float
-) -> Iterator[tuple[int, Ints, Ints, F64]]:
+) -> Iterator[tuple[Ints, Ints, F64]]:
     """Pairs of sightings of one person, some strides apart in time, each sighting weighing one in all.
 
     Strides grow, and those in between are taken to be like the one before.
     """
     sizes = np.unique(people, return_inverse=True, return_counts=True)
     longest = int(sizes[2].max(initial=1)) - 1
-    if longest < 1:
-        return
-    strides: list[int] = np.unique(np.geomspace(1, longest, MOST_STRIDES).astype(np.int64)).tolist()
-    for stride, following in zip(strides, [*strides[1:], longest + 1], strict=True):
+    strides: list[int] = np.unique(np.geomspace(1, max(1, longest), MOST_STRIDES).astype(np.int64)).tolist()
+    for stride, following in pairwise([*strides, longest + 1]):
         one = np.flatnonzero(people[:-stride] == people[stride:])
         alike = np.einsum("nd,nd->n", vectors[one], vectors[one + stride])
         one = one[(alike - calibration.price) / calibration.scale >= least]
-        yield stride, one, one + stride, (following - stride) / (sizes[2][sizes[1][one]] - 1.0)
+        yield one, one + stride, (following - stride) / (sizes[2][sizes[1][one]] - 1.0)
 
 
 def _steps_between(ones: Sighted, others: Sighted, count: int) -> tuple[F32, Ints]:
@@ -191,15 +193,17 @@ def _smoothed(counts: F64) -> F64:
     return np.concatenate([counts[..., :1], mixed], axis=-1)
 
 
-def _fastest_s(following: list[tuple[F32, Ints]], count: int, priors: TransitPriors) -> F32:
-    """Below which gap (C, C) nobody can go from camera to camera; -inf for who may be anywhere at once."""
+def _fastest_s(gaps_s: F32, ways: Ints, count: int, priors: TransitPriors) -> F32:
+    """Below which gap (C, C) nobody can go from camera to camera; -inf for who may be anywhere at once.
+
+    The quickest (M,) need not be the quickest there is: as far as it is from a quarter of them, one more may be.
+    """
     fastest_s = np.full(count * count, IMPOSSIBLE, np.float32)
-    for gaps_s, ways in following:
-        for way in np.unique(ways).tolist():
-            own = gaps_s[ways == way]
-            enough = len(own) >= priors.veto_links and way // count != way % count
-            if enough and own.min() > 0.0:
-                fastest_s[way] = np.quantile(own, 0.05) * priors.veto_share
+    for way in np.flatnonzero(np.bincount(ways, minlength=count * count) >= priors.veto_links).tolist():
+        own = gaps_s[ways == way]
+        quickest_s = float(own.min())
+        if way // count != way % count and quickest_s > 0.0:
+            fastest_s[way] = priors.veto_share * quickest_s**2 / np.quantile(own, 0.25)
     return fastest_s.reshape(count, count)
 
 
