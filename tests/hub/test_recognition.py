@@ -71,6 +71,25 @@ def test_what_is_repeated_has_no_effect(store: Store) -> None:
     assert restarted.commit([item(3)]).recognised == ()
 
 
+def test_a_node_is_never_told_that_the_hub_has_what_is_still_being_committed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would forget the items, and a hub that is killed before the commit has ended has never had them."""
+    recogniser = Recogniser(store=store, engine=FirstPrototypeEngine())
+    recogniser.commit([item(1)])
+    told: list[ItemKey] = []
+    commit = store.commit
+
+    def slow(*args: Any) -> Any:
+        told.append(recogniser.resume_point("node1"))
+        return commit(*args)
+
+    monkeypatch.setattr(store, "commit", slow)
+    recogniser.commit([item(2), item(3)])
+    assert told == [ItemKey(3, 1)]
+    assert recogniser.resume_point("node1") == ItemKey(3, 3)
+
+
 def test_a_last_part_without_embeddings_ends_the_track(store: Store) -> None:
     engine = FirstPrototypeEngine()
     recogniser = Recogniser(store=store, engine=engine)

@@ -34,6 +34,7 @@ from ruid_hub.store import Store, StoreWriteError
 from ruid_hub.store.rows import Committed, CrossingRow, DroppedRow, GapRow, ObservationRow, StayRow
 
 _RETRY_S = 1.0
+_BEFORE_THE_FIRST = ItemKey(0, 0)
 _STEP_WORK = 2_000_000
 
 _log = structlog.get_logger("recognition")
@@ -79,7 +80,8 @@ class Recogniser:
         self._engine = engine
         self._clock = clock
         self.corrections = Corrections(store=store, engine=engine, clock=clock)
-        self._last_key = {node_id: ItemKey(*point) for node_id, point in store.resume_points().items()}
+        self._committed = {node_id: ItemKey(*point) for node_id, point in store.resume_points().items()}
+        self._taken = dict(self._committed)
         self.refusals: Counter[str] = Counter()
         self.stored: Counter[str] = Counter()
         self.duplicates = 0
@@ -106,8 +108,11 @@ class Recogniser:
         return learned
 
     def resume_point(self, node_id: str) -> ItemKey:
-        """Return the key of the last item of the node that is committed; (0, 0) before the first."""
-        return self._last_key.get(node_id, ItemKey(0, 0))
+        """Return the key of the last item of the node that is committed; (0, 0) before the first.
+
+        Any thread may ask. What is being committed is not in it: a node forgets what it is told that the hub has.
+        """
+        return self._committed.get(node_id, _BEFORE_THE_FIRST)
 
     def commit(self, items: Sequence[ReceivedItem]) -> Recognition:
         """Recognise and commit the items together; on return they survive a power cut.
@@ -117,12 +122,13 @@ class Recogniser:
         rows: list[Committed] = []
         revisions: list[Revision] = []
         for item in items:
-            if item.key <= self.resume_point(item.node_id):
+            if item.key <= self._taken.get(item.node_id, _BEFORE_THE_FIRST):
                 self.duplicates += 1
                 continue
-            self._last_key[item.node_id] = item.key
+            self._taken[item.node_id] = item.key
             rows.append(self._row(item, revisions))
         outcome_ids = self._commit(rows, revisions, cause="observation")
+        self._committed.update(self._taken)
         self.stored.update(_node_of(row) for row in rows)
         recognised = tuple(
             Recognised(row.observation, row.assignment, observation_id)
