@@ -40,12 +40,20 @@ from ruid_hub.ingest import GroupCommit, IngestServer
 from ruid_hub.nodes import NodeRegister
 from ruid_hub.observations import Observation, TrackKey
 from ruid_hub.recognition import ReceivedItem
-from ruid_hub.store import ObservationRow, open_store
+from ruid_hub.store import ObservationRow, Store, open_store
+from ruid_tools.bench.link_spool import spool_writes
 
 DIM = 512
 WINDOW = 64
 _SECRET = b"nodes of the bench are let in at once"
 _READY_WITHIN_S = 30.0
+_COMMITS_TIMED = 100_000
+_WARM_UP_SHARE = 0.2
+_MEMORY_EVERY_S = 0.5
+_SPOOL_PASSAGES = 200
+_PASSAGES_PER_DAY = 3000
+_SPOOL_PICTURE_BYTES = 6000
+_SPOOL_EMBEDDINGS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,8 @@ class LinkBenchSettings:
     embeddings: int = 1
     thumbnail_bytes: int = 0
     folder: Path = Path()
+    soak: bool = False
+    """Only send at the asked pace: for how the hub's memory goes over a long time."""
 
 
 # --- the hub's process ---------------------------------------------------------------------------------
@@ -87,31 +97,18 @@ def run_bench_hub(folder: str, requests: Sequence[tuple[str, bytes, bytes]], pip
 async def _serve_hub(folder: Path, requests: Sequence[tuple[str, bytes, bytes]], pipe: Connection) -> None:
     store = open_store(folder / "hub.db")
     authority = Authority.open(folder / "authority", names=("localhost", "127.0.0.1"), now_s=time.time())
-    points: dict[str, ItemKey] = {}
-    duplicates = 0
-
-    async def commit(items: Sequence[ReceivedItem]) -> None:
-        nonlocal duplicates
-        fresh = [item for item in items if item.key > points.get(item.node_id, ItemKey(0, 0))]
-        duplicates += len(items) - len(fresh)
-        rows = [ObservationRow(_observation(item), None) for item in fresh]
-        await asyncio.to_thread(store.commit, rows)
-        points.update((item.node_id, item.key) for item in fresh)
-
-    def resume_point(node_id: str) -> ItemKey:
-        return points.get(node_id, ItemKey(0, 0))
-
+    committer = _Committer(store)
     register = NodeRegister(
-        store=store, authority=authority, resume_point=resume_point, clock=time.time, join_secret=_SECRET
+        store=store, authority=authority, resume_point=committer.resume_point, clock=time.time, join_secret=_SECRET
     )
     certificates = [await _let_in(register, authority, *request) for request in requests]
-    commits = GroupCommit(commit)
+    commits = GroupCommit(committer.commit)
     server = IngestServer(
         authority=authority,
         register=register,
         events=_Silent(),
         commits=commits,
-        resume_point=resume_point,
+        resume_point=committer.resume_point,
         items_per_s=100_000.0,
     )
     committing = asyncio.create_task(commits.run())
@@ -124,8 +121,49 @@ async def _serve_hub(folder: Path, requests: Sequence[tuple[str, bytes, bytes]],
         await asyncio.to_thread(pipe.recv)
     committing.cancel()
     await asyncio.gather(committing, return_exceptions=True)
-    pipe.send({"observations": store.counts().observations, "duplicates": duplicates, **server.counters})
+    pipe.send({"observations": store.counts().observations, **committer.account(), **server.counters})
     store.close()
+
+
+class _Committer:
+    """Commits as the hub does, on a worker thread, and keeps account of what that takes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._points: dict[str, ItemKey] = {}
+        self._duplicates = self._items = 0
+        self._cpu_s = 0.0
+        self._commits_s: deque[float] = deque(maxlen=_COMMITS_TIMED)
+        self._commits = 0
+
+    def resume_point(self, node_id: str) -> ItemKey:
+        return self._points.get(node_id, ItemKey(0, 0))
+
+    async def commit(self, items: Sequence[ReceivedItem]) -> None:
+        started_s = time.monotonic()
+        fresh = [item for item in items if item.key > self.resume_point(item.node_id)]
+        self._duplicates += len(items) - len(fresh)
+        await asyncio.to_thread(self._write, fresh)
+        self._points.update((item.node_id, item.key) for item in fresh)
+        self._commits += 1
+        self._commits_s.append(time.monotonic() - started_s)
+
+    def _write(self, items: Sequence[ReceivedItem]) -> None:
+        started_s = time.thread_time()
+        self._store.commit([ObservationRow(_observation(item), None) for item in items])
+        self._cpu_s += time.thread_time() - started_s
+        self._items += len(items)
+
+    def account(self) -> dict[str, Any]:
+        """What was committed and what one commit took, from the loop's side and of the worker's processor."""
+        took_ms = np.array(self._commits_s or [0.0]) * 1000
+        return {
+            "duplicates": self._duplicates,
+            "commits": self._commits,
+            "items_per_commit": round(self._items / max(1, self._commits), 1),
+            "commit_ms": {f"p{share}": round(float(np.percentile(took_ms, share)), 1) for share in (50, 99)},
+            "commit_cpu_us_per_item": round(1e6 * self._cpu_s / max(1, self._items), 1),
+        }
 
 
 def _observation(item: ReceivedItem) -> Observation:
@@ -275,27 +313,43 @@ async def _bench(settings: LinkBenchSettings) -> dict[str, Any]:
     template = _template(settings)
     async with _hub(settings) as hub:
         process = psutil.Process(hub.pid)
-        contexts = hub.contexts
-        nodes = [BenchNode(node_id, context, template) for node_id, context in contexts.items()]
-        paced = await _paced(settings, nodes, hub.port, process)
-        storm = await _storm(nodes, hub.port)
-        flood = await _flood(nodes, hub.port, seconds=min(8.0, settings.seconds))
-        echo = await _echo_rate(hub, template, nodes=len(nodes), seconds=min(8.0, settings.seconds))
+        nodes = [BenchNode(node_id, context, template) for node_id, context in hub.contexts.items()]
+        figures: dict[str, Any] = {"paced": await _paced(settings, nodes, hub.port, process)}
+        if not settings.soak:
+            figures |= await _at_most(settings, nodes, hub, template)
         account = await hub.stop()
     sent = sum(node.seq for node in nodes)
     return {
         "nodes": settings.nodes,
         "item_bytes": len(encode(wm.Item(1, 1, template))),
-        "paced": paced,
-        "storm": storm,
-        "flood_items_per_s": flood,
-        "echo_messages_per_s": echo,
-        "share_of_echo": round(flood / echo, 3) if echo else None,
+        **figures,
         "items_sent": sent,
         "items_lost": sent - account["observations"],
         "items_duplicated": account["duplicates"],
         "hub": account,
     }
+
+
+async def _at_most(
+    settings: LinkBenchSettings, nodes: Sequence[BenchNode], hub: "_Hub", template: wm.Tracklet
+) -> dict[str, Any]:
+    """All at once, as fast as it goes, the bare echo beside it, and what a node's spool writes."""
+    seconds = min(8.0, settings.seconds)
+    storm = await _storm(nodes, hub.port)
+    flood = await _flood(nodes, hub.port, seconds=seconds)
+    echo = await _echo_rate(hub, template, nodes=len(nodes), seconds=seconds)
+    return {
+        "storm": storm,
+        "flood_items_per_s": flood,
+        "echo_messages_per_s": echo,
+        "share_of_echo": round(flood / echo, 3) if echo else None,
+        "spool": await asyncio.to_thread(_spool_writes, settings.folder / "spool"),
+    }
+
+
+def _spool_writes(folder: Path) -> dict[str, float]:
+    heavy = LinkBenchSettings(embeddings=_SPOOL_EMBEDDINGS, thumbnail_bytes=_SPOOL_PICTURE_BYTES)
+    return spool_writes(folder, _template(heavy), passages=_SPOOL_PASSAGES, passages_per_day=_PASSAGES_PER_DAY)
 
 
 async def _paced(
@@ -310,24 +364,40 @@ async def _paced(
     running = asyncio.gather(*(node.run(port, items_per_s=each, until_s=until_s) for node in nodes))
     while not running.done():
         memory_mb.append(process.memory_info().rss / 1e6)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(_MEMORY_EVERY_S)
     await running
     took_s = time.monotonic() - started_s
     cpu = process.cpu_times()
-    latencies_ms = np.array([latency for node in nodes for latency in node.latencies_s]) * 1000
+    cpu_s = cpu.user + cpu.system - cpu_before.user - cpu_before.system
+    latencies_ms = np.array([latency for node in nodes for latency in node.latencies_s] or [np.inf]) * 1000
     acked = sum(node.acked for node in nodes)
-    quarter = max(1, len(memory_mb) // 4)
     return {
         "asked_items_per_s": settings.items_per_s,
         "items_per_s": round(acked / took_s, 1),
         "send_to_ack_ms": {f"p{share}": round(float(np.percentile(latencies_ms, share)), 1) for share in (50, 95, 99)},
-        "hub_cpu_percent": round(100 * (cpu.user + cpu.system - cpu_before.user - cpu_before.system) / took_s, 1),
-        "hub_memory_mb": {
-            "first_quarter": round(float(np.mean(memory_mb[:quarter])), 1),
-            "last_quarter": round(float(np.mean(memory_mb[-quarter:])), 1),
-            "highest": round(max(memory_mb), 1),
-        },
+        "hub_cpu_percent": round(100 * cpu_s / took_s, 1),
+        "hub_cpu_us_per_item": round(1e6 * cpu_s / max(1, acked), 1),
+        "hub_memory_mb": memory_trend(memory_mb, seconds=took_s),
         "seconds": round(took_s, 1),
+    }
+
+
+def memory_trend(samples_mb: Sequence[float], *, seconds: float) -> dict[str, float]:
+    """How memory goes once everything is warm: at the start, in the middle, in the end, and its slope.
+
+    `samples_mb` are evenly spread over `seconds`; the first fifth counts as warming up.
+    """
+    warm = np.array(samples_mb[int(_WARM_UP_SHARE * len(samples_mb)) :])
+    hours = (1 - _WARM_UP_SHARE) * seconds / 3600 * np.linspace(0, 1, len(warm))
+    slope = float(np.polyfit(hours, warm, 1)[0]) if len(warm) > 1 else 0.0
+    tenth = max(1, len(warm) // 10)
+    middle = (len(warm) - tenth) // 2
+    return {
+        "warm": round(float(warm[:tenth].mean()), 1),
+        "middle": round(float(warm[middle : middle + tenth].mean()), 1),
+        "end": round(float(warm[-tenth:].mean()), 1),
+        "highest": round(max(samples_mb), 1),
+        "slope_mb_per_hour": round(slope, 1),
     }
 
 

@@ -3,7 +3,9 @@
 import json as json_module
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -11,7 +13,13 @@ from ruid_tools.bench.link import LinkBenchSettings, bench_link
 
 
 def link(
-    *, nodes: int = 200, rate: float = 2000.0, seconds: float = 20.0, embeddings: int = 1, json: bool = False
+    *,
+    nodes: int = 200,
+    rate: float = 2000.0,
+    seconds: float = 20.0,
+    embeddings: int = 1,
+    soak: bool = False,
+    json: bool = False,
 ) -> None:
     """Time the link between many simulated nodes and a hub: items a second, send to acknowledgement, a storm.
 
@@ -25,28 +33,47 @@ def link(
         For how long to send at that rate.
     embeddings
         Embeddings (512 half floats) in each item.
+    soak
+        Only send at that rate, to see how the hub's memory goes (with --seconds 600, say).
     json
         Print one JSON document and nothing else.
     """
     with tempfile.TemporaryDirectory(prefix="ruid-bench-link-") as folder:
         figures = bench_link(
             LinkBenchSettings(
-                nodes=nodes, items_per_s=rate, seconds=seconds, embeddings=embeddings, folder=Path(folder)
+                nodes=nodes, items_per_s=rate, seconds=seconds, embeddings=embeddings, folder=Path(folder), soak=soak
             )
         )
     if json:
         sys.stdout.write(json_module.dumps(figures) + "\n")
         return
-    paced, ack, storm = figures["paced"], figures["paced"]["send_to_ack_ms"], figures["storm"]
-    Console().print(
-        f"{figures['nodes']} nodes over TLS, {figures['item_bytes']} bytes an item, hub and nodes on this machine.\n"
+    Console().print("\n".join(_lines(figures)), soft_wrap=True, highlight=False)
+
+
+def _lines(figures: dict[str, Any]) -> Iterator[str]:
+    paced, ack, hub = figures["paced"], figures["paced"]["send_to_ack_ms"], figures["hub"]
+    memory = paced["hub_memory_mb"]
+    yield f"{figures['nodes']} nodes over TLS, {figures['item_bytes']} bytes an item, hub and nodes on this machine."
+    yield (
         f"Asked for {paced['asked_items_per_s']:.0f} items/s: {paced['items_per_s']:.0f}/s acknowledged, "
-        f"{ack['p50']} ms in the median, {ack['p99']} ms at the 99th percentile.\n"
-        f"Hub: {paced['hub_cpu_percent']} % of a core, at most {paced['hub_memory_mb']['highest']} MB.\n"
-        f"All at once: the last of the nodes is welcome after {storm['last_s']} s.\n"
-        f"As fast as it goes: {figures['flood_items_per_s']:.0f} items/s decoded, checked and committed, "
-        f"{figures['share_of_echo']:.0%} of a bare echo's {figures['echo_messages_per_s']:.0f} messages/s.\n"
-        f"Lost {figures['items_lost']}, duplicated {figures['items_duplicated']}.",
-        soft_wrap=True,
-        highlight=False,
+        f"{ack['p50']} ms in the median, {ack['p99']} ms at the 99th percentile."
     )
+    yield (
+        f"Hub: {paced['hub_cpu_percent']} % of a core, {paced['hub_cpu_us_per_item']:.0f} µs an item, "
+        f"{hub['commit_cpu_us_per_item']:.0f} of them for the commit ({hub['items_per_commit']} items each)."
+    )
+    yield (
+        f"Hub's memory: {memory['warm']} MB once warm, {memory['middle']} in the middle, {memory['end']} in the end, "
+        f"{memory['slope_mb_per_hour']} MB an hour."
+    )
+    if "storm" in figures:
+        yield f"All at once: the last of the nodes is welcome after {figures['storm']['last_s']} s."
+        yield (
+            f"As fast as it goes: {figures['flood_items_per_s']:.0f} items/s decoded, checked and committed, "
+            f"{figures['share_of_echo']:.0%} of a bare echo's {figures['echo_messages_per_s']:.0f} messages/s."
+        )
+        yield (
+            f"A node's spool writes {figures['spool']['written_bytes_each']} bytes for each that passes, "
+            f"{figures['spool']['written_mb_per_day']} MB for {figures['spool']['passages_per_day']} a day."
+        )
+    yield f"Lost {figures['items_lost']}, duplicated {figures['items_duplicated']}."
