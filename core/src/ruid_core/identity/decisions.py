@@ -1,7 +1,7 @@
 """From scores to a decision that can be explained."""
 
-from dataclasses import dataclass
 from math import exp, inf
+from typing import NamedTuple
 
 from ruid_core.identity.arrays import F32
 from ruid_core.identity.calibration import Calibration
@@ -13,8 +13,7 @@ SURE = 0.75
 FEW_CROPS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """Somebody that a track may be, how alike the two are, and how the way there fits."""
 
     identity: int

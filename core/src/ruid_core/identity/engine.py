@@ -39,7 +39,7 @@ from ruid_core.identity.roster import beside_folded, foe_rows, identity_row, unf
 from ruid_core.identity.settings import IdentitySettings
 from ruid_core.identity.snapshot import take_snapshot
 from ruid_core.identity.steps import STEP, finish
-from ruid_core.identity.timekeeper import NO_WAY_KNOWN, Timekeeper
+from ruid_core.identity.timekeeper import Timekeeper
 from ruid_core.identity.transit import Sighted, Timing, TransitTimes, learn_transits
 from ruid_core.identity.values import (
     Alternative,
@@ -353,9 +353,8 @@ class TrackletEngine:
         least = closest - TIME_MATTERS_WITHIN * self._calibration.scale
         asked = [one.identity for one in (own, *others) if one.similarity >= least > -inf]
         ways = dict(zip(asked, self._time.ways(gallery.tracks, row, asked), strict=True)) if asked else {}
-        timed = [Candidate(one.identity, one.similarity, ways.get(one.identity, NO_WAY_KNOWN)) for one in others]
+        own, *timed = (one._replace(way=ways[one.identity]) if one.identity in ways else one for one in (own, *others))
         possible = [one for one in timed if one.way.log_odds > -inf]
-        own = Candidate(own.identity, own.similarity, ways.get(own.identity, NO_WAY_KNOWN))
         return sorted(possible, key=self._odds, reverse=True)[: MOST_ALTERNATIVES + 1], own
 
     def _odds(self, candidate: Candidate) -> float:
