@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ruid_core.occupancy import Level, levels
+from ruid_core.occupancy import Level, inside, levels
 
 
 def people(*steps: int, start: int = 0) -> list[int]:
@@ -25,6 +25,12 @@ def test_it_never_falls_below_nobody_and_does_not_owe_anybody():
 def test_what_was_before_the_start_does_not_count():
     walk = levels(np.array([1.0, 5.0, 6.0]), np.array([1, 1, 1], np.int64), start=Level(5.0, 3))
     assert walk == (Level(6.0, 4),)
+
+
+def test_the_people_alone_are_those_of_the_levels():
+    at_s, steps = np.array([1.0, 5.0, 6.0, 7.0]), np.array([1, -1, -1, 1], np.int64)
+    start = Level(1.0, 1)
+    assert inside(at_s, steps, start=start).tolist() == [level.people for level in levels(at_s, steps, start=start)]
 
 
 def test_nothing_happened():

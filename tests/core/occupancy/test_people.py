@@ -9,13 +9,18 @@ from hypothesis import strategies as st
 
 from ruid_core.occupancy import (
     BIN_EDGES_S,
+    NO_VISITS,
     NOBODY,
     UNKNOWN,
     Appearances,
     Estimate,
+    Tally,
     dwell_of,
+    people_of,
+    tally_of,
     unique_people,
     visits_estimate,
+    visits_joined,
     visits_of,
 )
 
@@ -72,6 +77,16 @@ class TestUniquePeople:
         assert people.value == len({row[0] for row in rows} - {UNKNOWN})
         assert 0 <= people.low <= people.value <= people.high
 
+    def test_the_tallies_of_the_parts_add_up_to_that_of_the_whole(self):
+        first, second = (
+            seen((1, 0, 1), (2, 5, 6), doubt=0.25, newcomer=True),
+            seen((1, 7, 8), (UNKNOWN, 7, 8), doubt=0.5),
+        )
+        both = tally_of(first) + tally_of(second)
+        assert both == Tally(4, 0.5, 0.375, 1.0, 0.5)
+        assert people_of(np.array([3, UNKNOWN, -1, 3, 3], np.int64)).tolist() == [-1, 3]
+        assert people_of(np.zeros(0, np.int64)).tolist() == []
+
 
 class TestVisits:
     def test_a_pause_within_the_window_is_one_visit(self):
@@ -112,6 +127,30 @@ class TestVisits:
         late = visits.where(visits.start_s > 10)
         assert (len(late), late.who.tolist()) == (1, [2])
         assert visits_estimate(late, NOBODY).value == 1
+
+    def test_no_parts_make_no_visits(self):
+        assert len(visits_joined([], re_entry_s=10)) == 0
+        assert len(visits_joined([NO_VISITS, NO_VISITS], re_entry_s=10)) == 0
+
+    def test_one_part_is_the_whole(self):
+        part = visits_of(seen((1, 0, 1)), re_entry_s=10)
+        assert visits_joined([part], re_entry_s=10) is part
+
+    @given(
+        st.lists(
+            st.lists(st.tuples(st.integers(0, 3), st.integers(0, 300), st.integers(0, 50)), max_size=12),
+            min_size=1,
+            max_size=4,
+        ),
+        st.sampled_from([0, 7, 30, inf]),
+    )
+    def test_parts_give_the_visits_of_the_whole(self, parts: list[list[tuple[int, int, int]]], window: float):
+        columns = [seen(*((who, start, start + length) for who, start, length in part)) for part in parts]
+        whole = visits_of(seen(*((w, s, s + n) for part in parts for w, s, n in part)), re_entry_s=window)
+        joined = visits_joined([visits_of(part, re_entry_s=window) for part in columns], re_entry_s=window)
+        for name in ("who", "start_s", "end_s", "stretches"):
+            assert sorted(getattr(joined, name).tolist()) == sorted(getattr(whole, name).tolist())
+        assert joined.who.tolist() == whole.who.tolist()
 
     @given(
         st.lists(st.tuples(st.integers(0, 3), st.integers(0, 300), st.integers(0, 50)), max_size=30),

@@ -15,6 +15,7 @@ import httpx
 
 BEAT = re.compile(rb"beat (\d+)")
 PAUSE_S = 1.0
+TIMEOUT_S = 180.0
 
 
 async def browse(address: str, seconds: float, browsers: int, paths: list[str]) -> dict[str, object]:
@@ -23,7 +24,7 @@ async def browse(address: str, seconds: float, browsers: int, paths: list[str]) 
     beats_ms: list[float] = []
     failures: dict[str, int] = defaultdict(int)
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=address, timeout=60, limits=limits) as client:
+    async with httpx.AsyncClient(base_url=address, timeout=TIMEOUT_S, limits=limits) as client:
         end_s = time.monotonic() + seconds
         await asyncio.gather(
             *(_look(client, end_s, paths, number, pages_ms, failures) for number in range(browsers)),
