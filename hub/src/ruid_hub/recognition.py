@@ -35,7 +35,7 @@ from ruid_hub.store.rows import Committed, CrossingRow, DroppedRow, GapRow, Obse
 
 _RETRY_S = 1.0
 _BEFORE_THE_FIRST = ItemKey(0, 0)
-_STEP_WORK = 2_000_000
+STEP_WORK = 2_000_000
 
 _log = structlog.get_logger("recognition")
 
@@ -156,7 +156,7 @@ class Recogniser:
             self._rethinking = self._engine.tracklets.rethink()
             return None if self._rethinking else self._adopted(())
         if self._rethinking.thought is None:
-            self._rethinking.step(_STEP_WORK)
+            self._rethinking.step(STEP_WORK)
             return None
         revisions = self._engine.tracklets.adopt(self._rethinking)
         self._rethinking = None

@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ruid_core.identity import Evidence
 from ruid_hub.identities import RuidClusterer
+from ruid_hub.recognition import STEP_WORK
 
 F32 = NDArray[np.float32]
 
@@ -26,7 +28,10 @@ CAMERAS = 4
 
 @dataclass(frozen=True, slots=True)
 class SizeReport:
-    """One gallery size: what an observation cost, RuID's engine and nearest centroid."""
+    """One gallery size: what an observation cost, RuID's engine and nearest centroid.
+
+    `longest_step_ms` is how long a consolidation keeps an observation waiting at most, its first and last step counted.
+    """
 
     people: int
     identities: int
@@ -37,6 +42,7 @@ class SizeReport:
     nearest_centroid_us_p50: float
     times_nearest_centroid: float
     consolidate_ms: float
+    longest_step_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,13 @@ class SoakReport:
 
 @dataclass(frozen=True, slots=True)
 class IdentityBench:
-    """What `ruid bench identity` tells."""
+    """What `ruid bench identity` tells.
+
+    Between the smallest and the largest gallery an observation's cost grows with the people to the power `exponent`.
+    """
 
     sizes: tuple[SizeReport, ...]
+    exponent: float | None
     restart_people: int
     restart_s: float
     soak: SoakReport | None
@@ -119,8 +129,10 @@ def bench_identity(
     `observations` are timed per size, `soak` observations of 300 people if it is not 0; a restart knows
     `restart` people.
     """
+    reports = tuple(_size(people, observations, clock) for people in sizes)
     return IdentityBench(
-        tuple(_size(people, observations, clock) for people in sizes),
+        reports,
+        _exponent(reports) if len(reports) > 1 else None,
         restart,
         _restore_s(restart, clock),
         _soak(300, soak, clock) if soak else None,
@@ -139,14 +151,31 @@ def _size(people: int, observations: int, clock: Callable[[], float]) -> SizeRep
     for evidence in crowd.visits(observations // LOOKS_PER_TRACK, from_s=at_s + 100.0):
         times_s.append(_timed(lambda evidence=evidence: engine.observe(evidence), clock))
         peer_s.append(_timed(lambda evidence=evidence: peer.observe(evidence.embeddings[0]), clock))
-    consolidate_s = _timed(lambda: engine.consolidate(at_s + 1e6), clock)
+    steps_s = _steps_s(engine, clock)
     p50, p99 = (float(value) for value in np.quantile(np.array(times_s) * 1e6, (0.5, 0.99)))
     peer_p50 = float(np.quantile(np.array(peer_s) * 1e6, 0.5))
     identities = len({engine.identity_of(f"cam{n % CAMERAS}/{2 * n}") for n in range(max(0, people - 512), people)})
     return SizeReport(
         people, identities, len(times_s), p50, p99, len(times_s) / sum(times_s), peer_p50, p50 / peer_p50,
-        consolidate_s * 1e3,
+        sum(steps_s) * 1e3, max(steps_s) * 1e3,
     )  # fmt: skip
+
+
+def _steps_s(engine: RuidClusterer, clock: Callable[[], float]) -> list[float]:
+    """A consolidation as a hub does it: how long beginning, each step and adopting take."""
+    begun_s = clock()
+    rethinking = engine.tracklets.rethink()
+    steps_s = [clock() - begun_s]
+    while rethinking is not None and rethinking.thought is None:
+        steps_s.append(_timed(lambda: rethinking.step(STEP_WORK), clock))
+    if rethinking is not None:
+        steps_s.append(_timed(lambda: engine.tracklets.adopt(rethinking), clock))
+    return steps_s
+
+
+def _exponent(reports: tuple[SizeReport, ...]) -> float:
+    first, last = reports[0], reports[-1]
+    return log(last.us_p50 / first.us_p50) / log(last.people / first.people)
 
 
 def _restore_s(people: int, clock: Callable[[], float]) -> float:

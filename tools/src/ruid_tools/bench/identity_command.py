@@ -37,6 +37,8 @@ def identity(
         console.print(json_text.dumps(asdict(report), indent=2), markup=False, highlight=False)
     else:
         console.print(_table(report))
+        if report.exponent is not None:
+            console.print(f"cost grows with people to the power {report.exponent:.2f}")
         console.print(f"restart with {report.restart_people} people: {report.restart_s:.2f} s")
     if report.soak is not None and not json:
         memory = " ".join(f"{mb:.0f}" for mb in report.soak.rss_mb)
@@ -45,7 +47,16 @@ def identity(
 
 def _table(report: IdentityBench) -> Table:
     table = Table(title="an observation, 256 values")
-    for heading in ("people", "µs p50", "µs p99", "per second", "nearest centroid", "ratio", "consolidation"):
+    for heading in (
+        "people",
+        "µs p50",
+        "µs p99",
+        "per second",
+        "nearest centroid",
+        "ratio",
+        "consolidation",
+        "longest step",
+    ):
         table.add_column(heading, justify="right")
     for size in report.sizes:
         table.add_row(
@@ -56,5 +67,6 @@ def _table(report: IdentityBench) -> Table:
             f"{size.nearest_centroid_us_p50:.0f} µs",
             f"{size.times_nearest_centroid:.1f}",
             f"{size.consolidate_ms:.0f} ms",
+            f"{size.longest_step_ms:.1f} ms",
         )
     return table
