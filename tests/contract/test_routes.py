@@ -18,6 +18,7 @@ from access_fakes import Browser, browser_of, owner_of, token_of
 from hub_fakes import NOON_S, FakeClock, hello, live, matched, row, track, web_app
 from ruid_hub.access import Access, AccessMode, Permit, Reach, Role
 from ruid_hub.api.guards import check_every_route, gate_of, handlers_of
+from ruid_hub.counting import Counting
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.site import Site
 from ruid_hub.store import Store, open_store
@@ -51,6 +52,8 @@ OPEN_TO_ALL = {
     "/authority.crt",
     "/manifest.webmanifest",
 }
+STREAMS = {"/live/stream", "/api/v1/events"}
+"""They end when their caller does; what they tell is tested where they are."""
 CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -113,6 +116,7 @@ async def hub(store: Store) -> AsyncIterator[Hub]:
         clock=clock,
         mode=AccessMode.REQUIRED,
         access=access,
+        counting=Counting(store=store, site=site, clock=clock),
     )
     async with AsyncTestClient(app, raise_server_exceptions=False) as client:
         yield Hub(app, client, access, owner_of(access))
@@ -194,14 +198,37 @@ async def test_a_token_opens_only_what_it_permits(hub: Hub):
                 assert await ask(hub, route, authorization=header) == 403, (route, permit)
 
 
-async def test_nothing_of_a_camera_out_of_reach_is_found(hub: Hub):
-    """Whoever sees another camera only is told that there is nothing, or that it is not for them."""
-    elsewhere = browser_of(hub.access, "elsewhere", Role.ADMIN, Reach.of(["node-2/cam"]))
+@pytest.mark.parametrize("place", ["node-2/cam", "node-2", "site:north"])
+async def test_nothing_of_a_camera_out_of_reach_is_found(hub: Hub, store: Store, place: str):
+    """Whoever sees another camera, node or site only is told that there is nothing, or that it is not for them."""
+    elsewhere = kept_to(hub, store, place)
     for route in hub.closed_routes():
         # One's own sessions belong to no camera.
         if "{" in route.template and route.template != "/settings/sessions/{session_key:int}/end":
             csrf = elsewhere.csrf if route.method in CHANGES else ""
             assert await ask(hub, route, elsewhere, csrf=csrf) in {400, 403, 404}, route
+
+
+@pytest.mark.parametrize("place", ["node-2/cam", "site:north"])
+async def test_nothing_of_it_is_shown_whatever_a_query_names(hub: Hub, store: Store, place: str):
+    elsewhere = kept_to(hub, store, place)
+    named = "camera=node-1/cam&node=node-1&site_id=main&place=camera%09node-1/cam&subject=ada&identity=ada"
+    for route in hub.closed_routes():
+        if route.method == "GET" and route.template not in STREAMS:
+            hub.client.cookies.update(elsewhere.cookies)
+            answer = await hub.client.get(f"{route.path}?{named}", follow_redirects=False)
+            assert "Entrance" not in answer.text, route
+            # A refusal may repeat what was asked.
+            assert CAMERA not in answer.text.replace(named, ""), route
+
+
+def kept_to(hub: Hub, store: Store, place: str) -> Browser:
+    """An admin of one place that is not the camera's; the site has a camera of its own."""
+    store.record_cameras("node-2", {"node-2/cam": "Yard"})
+    counting = Counting(store=store, site=Site(), clock=FakeClock())
+    counting.save_site("north", "North")
+    counting.assign_camera("node-2/cam", "north")
+    return browser_of(hub.access, "elsewhere", Role.ADMIN, Reach.of([place]))
 
 
 async def test_a_route_that_says_nothing_keeps_the_hub_from_starting():

@@ -142,6 +142,7 @@ async def _be_hub(
         metrics=metrics,
         not_ready=lambda: (*recogniser.troubles(), *store.troubles()),
         hand=service.hand,
+        drifts=lambda: list(service.drifts.values()),
         integrations=integrations,
         nodes=register,
         authority_pem=authority.certificate_pem,

@@ -1,12 +1,13 @@
 """What the hub is made of, as the routes see it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ruid_hub.access import Access, Audit, OpenId
 from ruid_hub.counting import Counting
 from ruid_hub.hand import OperatorHand
+from ruid_hub.identities import DriftAlarm
 from ruid_hub.integrations.bridge import Integrations
 from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.live.notifier import ChangeNotifier
@@ -37,6 +38,8 @@ class HubParts:
     nodes: NodeRegister | None = None
     authority_pem: bytes = b""
     """The certificate of the hub's own authority, for browsers to import."""
+    drifts: Callable[[], Iterable[DriftAlarm]] = tuple
+    """The last change of each camera's appearance and rate of looks."""
     openid: OpenId | None = None
     """The identity provider that people may sign in with; None where there is none."""
     backup: Callable[[bool], Path] | None = None

@@ -5,8 +5,9 @@ import pytest
 
 from hub_fakes import NOON_S
 from ruid_core.wire.messages import CameraConfig, Line, Zone
+from ruid_hub.identities import DriftAlarm, DriftKind
 from ruid_hub.observations import CoverageGap
-from ruid_hub.pages.cameras import DAY_S, GapMark, ShapesForm, gap_marks, sparks, with_shapes
+from ruid_hub.pages.cameras import DAY_S, GapMark, ShapesForm, changes_of, gap_marks, sparks, with_shapes
 from ruid_hub.site import HealthSample
 
 
@@ -25,6 +26,27 @@ def test_gaps_that_overlap_are_one_mark_and_only_the_last_day_counts():
 
 def test_what_a_node_does_not_measure_is_not_drawn():
     assert [spark.name for spark in sparks([sample(0)])] == ["Frames", "Processor", "Waiting to be sent"]
+
+
+def test_what_changed_on_a_camera_is_told_for_a_day_to_those_who_may_see_it():
+    def drift(camera: str, kind: DriftKind, at_s: float) -> DriftAlarm:
+        return DriftAlarm(camera, kind, NOON_S + at_s, 0.2, 0.5)
+
+    changes = changes_of(
+        [
+            drift("node-1/cam", DriftKind.APPEARANCE, -60),
+            drift("node-1/cam", DriftKind.RATE, -30),
+            drift("node-1/old", DriftKind.RATE, -DAY_S - 1),
+            drift("node-2/cam", DriftKind.RATE, -30),
+        ],
+        {"node-1/cam", "node-1/old"},
+        since_s=NOON_S - DAY_S,
+    )
+    assert [change.what for change in changes.pop("node-1/cam")] == [
+        "it looks at people every 0.5 s, before that every 0.2 s",
+        "people look different on it than before",
+    ]
+    assert changes == {}
 
 
 def test_a_measure_runs_over_the_whole_width_and_height():

@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ruid_hub.access.accounts import Accounts, token_of, usable_name, user_of
@@ -12,7 +12,7 @@ from ruid_hub.access.openid import Vouched
 from ruid_hub.access.passwords import Passwords
 from ruid_hub.access.secrets import derived, digest, new_secret, new_setup_code, same, same_code
 from ruid_hub.access.throttle import LoginThrottle
-from ruid_hub.access.values import EVERYWHERE, Caller, Role, Way
+from ruid_hub.access.values import EVERYWHERE, Caller, Reach, Role, Way
 from ruid_hub.store import Store
 from ruid_hub.store import access as rows
 
@@ -154,7 +154,7 @@ class Access:
                 keep=SESSIONS_A_USER,
             )
         return SignedIn(
-            _caller(user, Way.SESSION, session_key), secret, self._mark_of_browser(user.user_key, new_secret())
+            self._caller(user, Way.SESSION, session_key), secret, self._mark_of_browser(user.user_key, new_secret())
         )
 
     def confirm(self, caller: Caller, password: str, *, address: str) -> None:
@@ -182,6 +182,10 @@ class Access:
     def _throttle_attempt(self, name: str, address: str, known: str | None) -> None:
         with self._lock:
             self._throttle.attempt(name, address=address, known_browser=known, at_s=self._clock())
+
+    def sites_changed(self) -> None:
+        """Cameras belong to other sites than before, so that callers may see others: they are looked up anew."""
+        self._forget_callers()
 
     @property
     def era(self) -> int:
@@ -214,7 +218,7 @@ class Access:
         if at_s - session.seen_at_s > SEEN_EVERY_S:
             with self._store.writing() as connection:
                 rows.session_seen(connection, session.session_key, at_s)
-        return self._remember(secret, _caller(user, Way.SESSION, session.session_key), ends_at_s, era)
+        return self._remember(secret, self._caller(user, Way.SESSION, session.session_key), ends_at_s, era)
 
     def caller_by_token(self, secret: str) -> Caller | None:
         """Whose API token it is, with what it permits; None where it is not one, or has ended."""
@@ -230,16 +234,15 @@ class Access:
         if token.used_at_s is None or at_s - token.used_at_s > SEEN_EVERY_S:
             with self._store.writing() as connection:
                 rows.token_used(connection, token.token_key, at_s)
-        owner = user_of(user)
-        name = f"{owner.name} ({token.name})"
-        caller = Caller(name, owner.role, owner.reach, Way.TOKEN, owner.user_key, token.token_key, token.permits)
+        owner = self._caller(user, Way.TOKEN, token.token_key)
+        caller = replace(owner, name=f"{owner.name} ({token.name})", permits=token.permits)
         return self._remember(secret, caller, ends_at_s, era)
 
     def caller_by_proxy(self, name: str) -> Caller | None:
         """Whom a trusted reverse proxy has signed in; None where this hub has no such user."""
         with self._store.reading() as connection:
             user = rows.user_by_name(connection, name)
-        return None if user is None else _caller(user, Way.PROXY, 0)
+        return None if user is None else self._caller(user, Way.PROXY, 0)
 
     def anybody(self) -> Caller | None:
         """Everybody is this caller where the hub is open; None elsewhere."""
@@ -269,6 +272,17 @@ class Access:
                 self._known.popitem(last=False)
         return caller
 
+    def _caller(self, user: rows.UserRow, way: Way, key: int) -> Caller:
+        shown = user_of(user)
+        return Caller(shown.name, shown.role, self._spelt_out(shown.reach), way, shown.user_key, key)
+
+    def _spelt_out(self, reach: Reach) -> Reach:
+        """With the cameras that belong to its sites now."""
+        if not reach.sites:
+            return reach
+        with self._store.reading() as connection:
+            return reach.also(rows.cameras_of_sites(connection, reach.sites))
+
     def _forget_callers(self) -> None:
         with self._lock:
             self._era += 1
@@ -290,8 +304,3 @@ class Access:
                 key = new_secret()
                 rows.write_setting(connection, name, key)
         return key
-
-
-def _caller(user: rows.UserRow, way: Way, key: int) -> Caller:
-    shown = user_of(user)
-    return Caller(shown.name, shown.role, shown.reach, way, shown.user_key, key)

@@ -57,11 +57,16 @@ class Way(StrEnum):
     """The demo on this very machine, where everybody is an admin."""
 
 
+SITE = "site:"
+"""What a site's id follows in a reach; no node is called so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """Which cameras an account may see: every one, or those named.
 
-    `places` holds cameras (`node_id/camera_id`) and whole nodes (`node_id`); None means everything.
+    `places` holds cameras (`node_id/camera_id`), whole nodes (`node_id`) and whole sites (`site:site_id`); None means
+    everything. A caller's reach names the cameras of its sites too, so that nothing else has to know about sites.
     """
 
     places: frozenset[str] | None = None
@@ -70,6 +75,16 @@ class Reach:
     def of(cls, places: Iterable[str] | None) -> "Reach":
         """None is everything; an empty list is nothing."""
         return cls(None if places is None else frozenset(places))
+
+    @property
+    def sites(self) -> frozenset[str]:
+        """The ids of the sites that it names."""
+        named = self.places or frozenset[str]()
+        return frozenset(place.removeprefix(SITE) for place in named if place.startswith(SITE))
+
+    def also(self, cameras: Iterable[str]) -> "Reach":
+        """The same with these cameras."""
+        return self if self.places is None else Reach(self.places.union(cameras))
 
     @property
     def everywhere(self) -> bool:

@@ -23,7 +23,7 @@ EXPORTED_ENTRIES = 100_000
 
 Key = Annotated[int, PathParameter(ge=1, le=2**31 - 1)]
 Places = list[str] | None
-"""Cameras (`node_id/camera_id`) and nodes (`node_id`); None for everything."""
+"""Cameras (`node_id/camera_id`), nodes (`node_id`) and sites (`site:site_id`); None for everything."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromQuery, JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 
-from ruid_hub.access import Audit, Caller, Permit, Role
+from ruid_hub.access import Access, Audit, Caller, Permit, Role
 from ruid_hub.api.exports import Format, FormatAsked, columns_of, exported
 from ruid_hub.api.given import Given
 from ruid_hub.api.guards import everywhere, requires
@@ -38,6 +38,7 @@ from ruid_hub.site import Site
 
 READING = [requires(Role.VIEWER, Permit.SITE_READ)]
 WRITING = [requires(Role.OPERATOR, Permit.SITE_WRITE)]
+RULING = [requires(Role.ADMIN, Permit.ADMIN)]
 LOOKING = [requires(Role.VIEWER, Permit.PEOPLE_READ)]
 
 FromS = Annotated[float | None, QueryParameter(ge=0, le=1e11, description="Beginning; today's if not given")]
@@ -215,7 +216,7 @@ class CountsController(Controller):
 
 
 class SitesController(Controller):
-    """Places with cameras of their own."""
+    """Places with cameras of their own; as a user's reach may name them, admins alone say what belongs where."""
 
     path = "/api/v1/sites"
     tags = ("counts",)
@@ -226,45 +227,51 @@ class SitesController(Controller):
         found = await asyncio.to_thread(counting.sites)
         return [_as_seen_by(each, caller) for each in found if caller.reach.covers_any(each.cameras)]
 
-    @put("/{site_id:str}", guards=WRITING)
+    @put("/{site_id:str}", guards=RULING)
     async def save(
         self,
         site_id: Annotated[str, PathParameter(max_length=100)],
         data: JSONBody[SiteChange],
         counting: Given[Counting],
+        access: Given[Access],
         caller: Given[Caller],
         audit: Given[Audit],
     ) -> CountingSite:
         """Make a site or change it."""
         await asyncio.to_thread(counting.save_site, site_id, data.name, data.time_zone)
+        access.sites_changed()
         await asyncio.to_thread(audit.record, caller, "site.save", site_id)
         return await _one_site(counting, site_id)
 
-    @put("/{site_id:str}/cameras/{node_id:str}/{camera_id:str}", guards=WRITING)
+    @put("/{site_id:str}/cameras/{node_id:str}/{camera_id:str}", guards=RULING)
     async def assign(
         self,
         site_id: Annotated[str, PathParameter(max_length=100)],
         node_id: Annotated[str, PathParameter(max_length=100)],
         camera_id: Annotated[str, PathParameter(max_length=100)],
         counting: Given[Counting],
+        access: Given[Access],
         caller: Given[Caller],
         audit: Given[Audit],
     ) -> CountingSite:
         """Give a camera to a site, with all that it ever saw."""
         await asyncio.to_thread(counting.assign_camera, f"{node_id}/{camera_id}", site_id)
+        access.sites_changed()
         await asyncio.to_thread(audit.record, caller, "site.assign", site_id, {"camera": f"{node_id}/{camera_id}"})
         return await _one_site(counting, site_id)
 
-    @delete("/{site_id:str}", guards=WRITING)
+    @delete("/{site_id:str}", guards=RULING)
     async def remove(
         self,
         site_id: Annotated[str, PathParameter(max_length=100)],
         counting: Given[Counting],
+        access: Given[Access],
         caller: Given[Caller],
         audit: Given[Audit],
     ) -> None:
         """Its cameras go back to the first site."""
         await asyncio.to_thread(counting.remove_site, site_id)
+        access.sites_changed()
         await asyncio.to_thread(audit.record, caller, "site.remove", site_id)
 
 

@@ -1,7 +1,7 @@
 """Cameras and the nodes that they belong to: who waits to be let in, how each does, what each is told."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlencode
@@ -18,6 +18,7 @@ from ruid_hub.api.given import Given
 from ruid_hub.api.guards import requires
 from ruid_hub.counting import CameraCoverage, Counting, Period, Place, UnknownPlace
 from ruid_hub.health import health_over_time
+from ruid_hub.identities import DriftAlarm, DriftKind
 from ruid_hub.live.shapes import name_shapes
 from ruid_hub.nodes import Node, NodeConfiguration, NodeRegister, NodesError, NoSuchNode, PendingNode
 from ruid_hub.observations import CoverageGap, HealthSample
@@ -31,6 +32,7 @@ from ruid_hub.store import pages as reading
 
 ADMINISTERING = [requires(Role.ADMIN), sees_all]
 DAY_S = 86_400.0
+Drifts = Callable[[], Iterable[DriftAlarm]]
 GAPS_SHOWN = 20
 TEXT = 80
 
@@ -43,6 +45,15 @@ class NodeCard:
 
     node: Node
     cameras: tuple[CameraView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CameraChange:
+    """A camera does not see the world as it did: since when, what, and what somebody can do about it."""
+
+    at_s: float
+    what: str
+    advice: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,8 @@ class CamerasPage:
     """Cameras of nodes that were never let in by hand."""
     fingerprint: str
     """The hub's own, which nodes show in their log."""
+    changes: Mapping[str, tuple[CameraChange, ...]]
+    """What each camera of which something changed within the last day shows differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,8 @@ class CameraPage:
     """Of the last day, as the counts have it; None before the camera has sent anything."""
     config: CameraConfig | None
     """What the camera is told; None where its node was never let in."""
+    changes: tuple[CameraChange, ...]
+    """What the camera shows differently since some time of the last day."""
     applied: bool
     """The node says that it works by that."""
     shapes: str
@@ -129,7 +144,11 @@ class ShapesForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @get("/cameras", guards=LOOKING, include_in_schema=False)
 async def cameras_page(
-    look: Given[Look], site: Given[Site], nodes: Given[NodeRegister], clock: Given[Callable[[], float]]
+    look: Given[Look],
+    site: Given[Site],
+    nodes: Given[NodeRegister],
+    drifts: Given[Drifts],
+    clock: Given[Callable[[], float]],
 ) -> Response[str]:
     """Every node and camera within reach; for admins, who waits to be let in."""
     views = [view for view in site.view(clock()).cameras if look.caller.reach.covers(view.camera)]
@@ -146,6 +165,7 @@ async def cameras_page(
         nodes=shown,
         strays=tuple(view for view in views if view.camera not in theirs),
         fingerprint=nodes.fingerprint if is_admin else "",
+        changes=changes_of(drifts(), {view.camera for view in views}, since_s=clock() - DAY_S),
     )
     return look.block(page, "pending") if look.partial else look.page(page)
 
@@ -201,9 +221,9 @@ async def camera_page(
     camera: CameraKey,
     look: Given[Look],
     site: Given[Site],
-    store: Given[Store],
     nodes: Given[NodeRegister],
     counting: Given[Counting],
+    drifts: Given[Drifts],
     clock: Given[Callable[[], float]],
 ) -> Response[str]:
     """How one camera did over the last day, and what it is told."""
@@ -212,17 +232,18 @@ async def camera_page(
     view = next((view for view in site.view(now_s).cameras if view.camera == camera), None)
     if view is None:
         raise NotFoundException
-    gaps = await asyncio.to_thread(_gaps, store, camera, now_s - DAY_S)
+    gaps = await asyncio.to_thread(_gaps, look.store, camera, now_s - DAY_S)
     told = _told(nodes, camera)
     config = None if told is None else told.camera(camera.rpartition("/")[2])
     page = CameraPage(
         frame=look.frame("cameras"),
         camera=view,
-        sparks=sparks(await health_over_time(store, site, camera, since_s=now_s - DAY_S, at_s=now_s)),
+        sparks=sparks(await health_over_time(look.store, site, camera, since_s=now_s - DAY_S, at_s=now_s)),
         gaps=tuple(gaps[:GAPS_SHOWN]),
         gap_marks=gap_marks(gaps, now_s),
         coverage=await asyncio.to_thread(_coverage, counting, camera, now_s),
         config=config,
+        changes=changes_of(drifts(), {camera}, since_s=now_s - DAY_S).get(camera, ()),
         applied=told is not None and (told.applied or not told.revision),
         shapes=_shapes_json(config),
         policies=THUMBNAIL_POLICIES,
@@ -298,6 +319,25 @@ def with_shapes(config: CameraConfig, drawn: ShapesForm) -> CameraConfig:
         zones=tuple(Zone(zone.id, zone.name.strip(), tuple(zone.points)) for zone in drawn.zones),
         lines=tuple(Line(line.id, line.name.strip(), line.points[0], line.points[1]) for line in drawn.lines),
     )
+
+
+def changes_of(
+    drifts: Iterable[DriftAlarm], cameras: Container[str], *, since_s: float
+) -> dict[str, tuple[CameraChange, ...]]:
+    """The drifts of these cameras since a time, in words; the newest of a camera first."""
+    found: dict[str, tuple[CameraChange, ...]] = {}
+    for drift in sorted(drifts, key=lambda drift: -drift.at_s):
+        if drift.at_s >= since_s and drift.camera in cameras:
+            found[drift.camera] = (*found.get(drift.camera, ()), _in_words(drift))
+    return found
+
+
+def _in_words(drift: DriftAlarm) -> CameraChange:
+    if drift.kind is DriftKind.RATE:
+        what = f"it looks at people every {drift.now:.2g} s, before that every {drift.before:.2g} s"
+        return CameraChange(drift.at_s, what, "See whether the device is too hot or has too much to do.")
+    what = "people look different on it than before"
+    return CameraChange(drift.at_s, what, "See whether the light changed, or somebody moved the camera.")
 
 
 def gap_marks(gaps: Sequence[CoverageGap], now_s: float) -> tuple[GapMark, ...]:

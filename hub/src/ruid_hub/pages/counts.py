@@ -285,8 +285,9 @@ def _numbers(counting: Counting, site: Site, look: Look, query: CountsQuery, pla
 def _places(counting: Counting, site: Site, look: Look, now_s: float) -> tuple[PlaceChoice, ...]:
     choices = [PlaceChoice("", "Everywhere")]
     sites = counting.sites()
-    if len(sites) > 1 and look.caller.reach.everywhere:
-        choices += [PlaceChoice(f"site\t{known.site_id}", known.name) for known in sites]
+    within = [known for known in sites if look.caller.reach.everywhere or look.caller.reach.covers_any(known.cameras)]
+    if len(sites) > 1:
+        choices += [PlaceChoice(f"site\t{known.site_id}", known.name) for known in within]
     for camera in site.view(now_s).cameras:
         if look.caller.reach.covers(camera.camera):
             choices.append(PlaceChoice(f"camera\t{camera.camera}", camera.name))

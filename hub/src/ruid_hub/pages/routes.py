@@ -7,7 +7,7 @@ from litestar import Response, get
 from ruid_hub.access import Role
 from ruid_hub.api.given import Given
 from ruid_hub.api.guards import requires
-from ruid_hub.pages import audit, cameras, counts, entry, integrations, people, person, settings
+from ruid_hub.pages import audit, cameras, counts, entry, integrations, people, person, settings, sites
 from ruid_hub.pages.look import Look, html
 from ruid_hub.site import Site
 
@@ -52,6 +52,10 @@ PAGES = (
     settings.revoke_token,
     settings.save_counting,
     settings.save_retention,
+    sites.sites_page,
+    sites.save,
+    sites.assign,
+    sites.remove,
     integrations.integrations_page,
     integrations.save,
     integrations.remove,

@@ -10,8 +10,10 @@ from litestar.params import FromPath
 
 from ruid_hub import __version__
 from ruid_hub.access import Access, AccessError, Audit, Permit, Reach, Role, Session, Token, User, Way
+from ruid_hub.access.values import SITE
 from ruid_hub.api.given import Given
 from ruid_hub.counting import Counting, CountingError, CountingSettings
+from ruid_hub.nodes import NodeRegister
 from ruid_hub.pages.cameras import ADMINISTERING
 from ruid_hub.pages.frame import Frame, Notice
 from ruid_hub.pages.look import AnyRequest, Form, Look, several
@@ -51,8 +53,8 @@ class Administration:
 
     users: tuple[User, ...]
     tokens: tuple[Token, ...]
-    reach_choices: tuple[tuple[str, str], ...]
-    """(camera, name) that a user's reach may be cut to."""
+    reach_choices: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    """What a user's reach may be cut to: sites, nodes, cameras, each with (place, name)."""
     counting: CountingSettings
     stored: StoreCounts
     troubles: tuple[str, ...]
@@ -86,11 +88,11 @@ async def settings_page(
     request: AnyRequest,
     look: Given[Look],
     access: Given[Access],
-    store: Given[Store],
     site: Given[Site],
     counting: Given[Counting],
     not_ready: Given[Callable[[], tuple[str, ...]]],
     authority_pem: Given[bytes],
+    nodes: Given[NodeRegister | None],
 ) -> Response[str]:
     """What the viewer may set."""
     asked = request.query_params
@@ -100,14 +102,14 @@ async def settings_page(
     myself = await asyncio.to_thread(access.accounts.user, look.caller.user_key) if signed_in else None
     admin = None
     if look.caller.role >= Role.ADMIN and look.caller.reach.everywhere:
-        admin = await asyncio.to_thread(_administration, access, store, site, counting)
+        admin = await asyncio.to_thread(_administration, access, look.store, site, counting, nodes)
         admin = replace(admin, troubles=not_ready(), certificate=bool(authority_pem))
     page = SettingsPage(
         frame=look.frame("settings", said),
         has_password=myself is not None and myself.has_password,
         sessions=tuple(sessions),
         this_session=look.caller.key,
-        retention=store.retention,
+        retention=look.store.retention,
         version=__version__,
         roles=ROLES,
         permits=PERMITS,
@@ -263,11 +265,19 @@ async def _changed(
     return look.go("/settings", text)
 
 
-def _administration(access: Access, store: Store, site: Site, counting: Counting) -> Administration:
+def _administration(
+    access: Access, store: Store, site: Site, counting: Counting, nodes: NodeRegister | None
+) -> Administration:
+    cameras = tuple((camera, site.name_of(camera)) for camera in site.cameras())
+    known = nodes.nodes() if nodes is not None else ()
     return Administration(
         users=tuple(access.accounts.users()),
         tokens=tuple(access.accounts.tokens()),
-        reach_choices=tuple((camera, site.name_of(camera)) for camera in site.cameras()),
+        reach_choices=(
+            ("Sites", tuple((f"{SITE}{each.site_id}", each.name) for each in counting.sites())),
+            ("Nodes", tuple((node.node_id, node.name) for node in known)),
+            ("Cameras", cameras),
+        ),
         counting=counting.settings(),
         stored=store.counts(),
         troubles=(),
@@ -283,5 +293,5 @@ def _role(word: Any) -> Role:
 
 
 def _reach(data: dict[str, Any]) -> Reach:
-    """Everything, unless the form says `some` and names cameras."""
-    return Reach.of(several(data.get("camera")) if data.get("reach") == "some" else None)
+    """Everything, unless the form says `some` and names sites, nodes or cameras."""
+    return Reach.of(several(data.get("place")) if data.get("reach") == "some" else None)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, Select, delete, exists, func, select, tu
 
 from ruid_hub.store.dialects import insert
 from ruid_hub.store.tables.access import audit, hub_settings, sessions, tokens, users
+from ruid_hub.store.tables.counts import sites
 from ruid_hub.store.tables.observations import cameras, identities, observations
 
 Places = tuple[str, ...] | None
@@ -328,6 +329,16 @@ def place_of(connection: Connection, observation_id: int) -> tuple[str, str | No
     )
     row = connection.execute(query).one_or_none()
     return None if row is None else (row.camera, row.identity_id)
+
+
+def cameras_of_sites(connection: Connection, site_ids: Iterable[str]) -> list[str]:
+    """Every camera that belongs to one of the sites."""
+    query = (
+        select(cameras.c.camera)
+        .join(sites, sites.c.site_key == cameras.c.site_key)
+        .where(sites.c.site_id.in_(sorted(site_ids)))
+    )
+    return list(connection.scalars(query))
 
 
 def cameras_of(connection: Connection, identity_id: str) -> list[str]:
