@@ -24,11 +24,13 @@ from ruid_hub.hand import (
     NotWritten,
     OperationKind,
     OperatorHand,
+    Suggestion,
     UnknownOperation,
     UnknownPerson,
     UnknownSighting,
     WrongEmbedding,
 )
+from ruid_hub.hand.corrections import Corrections
 from ruid_hub.identities import build_engine
 from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.live.notifier import ChangeNotifier
@@ -244,6 +246,29 @@ async def test_who_may_be_one_is_asked_until_it_is_answered(running: Running) ->
     for one, other in pairs:
         await running.hand.decide_suggestion(one, other, "olga", same=False)
     assert await running.hand.suggestions() == []
+
+
+async def test_suggestions_are_looked_for_once_a_thought_however_many_ask(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    look = Corrections.suggestions
+
+    def counted(self: Corrections, limit: int) -> list[Suggestion]:
+        looked.append(limit)
+        return look(self, limit)
+
+    monkeypatch.setattr(Corrections, "suggestions", counted)
+    first = await running.hand.suggestions(20)
+    assert await running.hand.suggestions(20) == first
+    assert await running.hand.suggestions(5) == first[:5]
+    assert looked == [20]
+    await running.hand.suggestions(21)
+    running.hand.reconsider()
+    await running.hand.suggestions(20)
+    await running.hand.rename(running.owner(0), "Ada", "olga")
+    await running.hand.suggestions(20)
+    assert looked == [20, 21, 20, 20]
 
 
 async def test_an_erased_person_leaves_nothing_but_a_number(running: Running) -> None:

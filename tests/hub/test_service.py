@@ -17,13 +17,14 @@ from ruid_core.identity import Evidence, Revision
 from ruid_core.wire.uplink import ItemKey
 from ruid_core.wire.vectors import pack_embeddings
 from ruid_hub import service as service_module
+from ruid_hub.health import health_over_time
 from ruid_hub.identities import DriftAlarm, DriftKind, DriftWatch
 from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.recognition import ReceivedItem, Recogniser
 from ruid_hub.service import HubService
 from ruid_hub.site import CameraState, Site
-from ruid_hub.store import Store, open_store
+from ruid_hub.store import Store, StoreWriteError, open_store
 
 
 @dataclass
@@ -171,6 +172,33 @@ async def test_a_camera_that_has_changed_is_told_counted_and_kept(
     other = ReceivedItem("node2", ItemKey(3, 1), item(1).content, DIM, time.time(), 0.0)
     await running.service.commit([other])
     assert [camera for camera, _ in running.service.drifts] == ["node2/cam0"]
+
+
+async def test_how_a_camera_did_outlives_the_hub(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_module, "_HEALTH_EVERY_S", 0.02)
+    running.service.connected(hello(), time.time())
+    running.service.live("node1", live(), time.time())
+    running.service.health("node1", health(), time.time())
+    camera = running.camera().camera
+    await while_running(running.service, lambda: len(running.store.health_since(camera, 0.0)) > 1)
+    kept = running.store.health_since(camera, 0.0)
+    told = await health_over_time(running.store, Site(), camera, since_s=0.0, at_s=time.time())
+    assert all(sample.up for sample in kept)
+    assert told == kept
+    now = await health_over_time(running.store, running.site, camera, since_s=0.0, at_s=time.time())
+    assert len(now) == len(kept) + 1
+
+
+async def test_a_full_disk_does_not_end_the_duties(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[float] = []
+
+    def full(_: Store, now_s: float) -> None:
+        turns.append(now_s)
+        raise StoreWriteError("hub.db", "the disk is full")
+
+    monkeypatch.setattr(service_module, "_SWEEP_EVERY_S", 0.01)
+    monkeypatch.setattr(Store, "sweep", full)
+    await while_running(running.service, lambda: len(turns) > 1)
 
 
 async def test_the_account_adds_up(running: Running) -> None:
