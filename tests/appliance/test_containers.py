@@ -103,7 +103,7 @@ def site(images: None, tmp_path_factory: pytest.TempPathFactory) -> Generator[Co
         site.compose("up", "--no-start", "--no-build")
         hold_volumes()
         site.compose("up", "--detach", "--no-build")
-        until(lambda: site.healthy("hub"), within_s=60, what="the hub is healthy", logs=lambda: site.logs("hub"))
+        until(lambda: site.healthy("hub"), within_s=180, what="the hub is healthy", logs=lambda: site.logs("hub"))
         yield site
     finally:
         run("docker", "rm", "--force", HOLDER, check=False)
@@ -291,7 +291,7 @@ def test_a_node_whose_disk_was_full_goes_on_and_delivers_what_it_has(site: Compo
     )
     free_disk("edge")
     run("docker", "start", site.container("hub"))
-    until(lambda: site.healthy("hub"), within_s=60, what="the hub is healthy", logs=lambda: site.logs("hub"))
+    until(lambda: site.healthy("hub"), within_s=180, what="the hub is healthy", logs=lambda: site.logs("hub"))
     grows_beyond(site, account(site)["observations"])
     nothing_is_lost(site, before=before)
 
@@ -299,7 +299,7 @@ def test_a_node_whose_disk_was_full_goes_on_and_delivers_what_it_has(site: Compo
 def test_a_hub_whose_disk_was_full_goes_on_by_itself(site: Composed) -> None:
     site.stop("hub")
     run("docker", "start", site.container("hub"))
-    until(lambda: site.healthy("hub"), within_s=60, what="the hub is healthy", logs=lambda: site.logs("hub"))
+    until(lambda: site.healthy("hub"), within_s=180, what="the hub is healthy", logs=lambda: site.logs("hub"))
     before = account(site)
     fill_disk("hub")
     until(
@@ -325,7 +325,7 @@ def test_a_new_hub_image_takes_over_with_its_migration(site: Composed, tmp_path:
     replaced = site.container("hub")
     site.compose("up", "--detach", "--no-build", "hub")
     assert site.container("hub") != replaced
-    until(lambda: site.healthy("hub"), within_s=60, what="the new hub is healthy", logs=lambda: site.logs("hub"))
+    until(lambda: site.healthy("hub"), within_s=180, what="the new hub is healthy", logs=lambda: site.logs("hub"))
     grows_beyond(site, before["observations"])
     after = account(site)
     assert after["revision"] == "9000"
