@@ -65,7 +65,9 @@ def test_items_go_up_and_acknowledgements_come_down() -> None:
     assert uplink.room == 2
     events = [ingest.receive(frame, now_s=NOW_S) for frame in uplink.take_outgoing()]
     assert events == [ItemArrived(ItemKey(3, 41), tracklet()), ItemArrived(ItemKey(3, 42), tracklet())]
+    assert not ingest.has_outgoing  # until the commit there is nothing to say
     ingest.acknowledge(ItemKey(3, 42))
+    assert ingest.has_outgoing
     (ack,) = ingest.take_outgoing()
     assert uplink.receive(ack, now_s=NOW_S) == Acked(ItemKey(3, 42))
     assert uplink.room == 4

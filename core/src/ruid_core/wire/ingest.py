@@ -162,6 +162,11 @@ class IngestSession:
         """Whether the node has said who it is."""
         return self._hello is not None
 
+    @property
+    def has_outgoing(self) -> bool:
+        """Whether there is something to write."""
+        return bool(self._outgoing)
+
     def take_outgoing(self) -> list[bytes]:
         """Return the frames to write, in order, and forget them."""
         outgoing, self._outgoing = self._outgoing, []

@@ -124,8 +124,9 @@ class _NodeConnection:
         self.flush()
 
     def flush(self) -> None:
-        """Have written what the session wants to say."""
-        self._wake.set()
+        """Have written what the session wants to say, if it wants to: most items are answered after their commit."""
+        if self.session.has_outgoing:
+            self._wake.set()
 
     async def write_all(self) -> None:
         """Write for as long as the connection lives."""
