@@ -54,7 +54,8 @@ from ruid_core.identity.values import (
 FIRST_CALIBRATION = Calibration(0.5, 0.05)
 FIRST_REFRESH = 4
 CONSIDERED = 8  # how many of the most alike are weighed with time
-TIME_MATTERS_WITHIN = 10.0  # of the best, in log-odds: time cannot make up for more
+TIME_MATTERS_WITHIN = 10.0  # log-odds of the best, and so many below even odds: time cannot make up for more
+TIME_MATTERS_FROM = 5.0
 NO_LINKS = Links(identities=1, appearances=1, strays=0.0, share=1.0)
 
 
@@ -338,7 +339,8 @@ class TrackletEngine:
         )
         foes = foe_rows(gallery, tracks.names[row])
         held = self._most_alike_held(gallery, scores, held_by, {own, *archived, *foes})
-        scores[held_by + archived + foes] = -inf
+        for impossible_one in (*held_by, *archived, *foes):
+            scores[impossible_one] = -inf
         if own != NOBODY:
             scores[own] = -inf
         impossible = own in held_by or own in archived or own in foes
@@ -350,8 +352,9 @@ class TrackletEngine:
     ) -> tuple[list[Candidate], Candidate]:
         """The candidates with what time says of them, the most probable few first; who is too far away is left out."""
         closest = max(own.similarity, others[0].similarity if others else -inf)
-        least = closest - TIME_MATTERS_WITHIN * self._calibration.scale
-        asked = [one.identity for one in (own, *others) if one.similarity >= least > -inf]
+        hopeless = self._calibration.price - TIME_MATTERS_FROM * self._calibration.scale
+        least = max(closest - TIME_MATTERS_WITHIN * self._calibration.scale, hopeless)
+        asked = [one.identity for one in (own, *others) if one.similarity >= least]
         ways = dict(zip(asked, self._time.ways(gallery.tracks, row, asked), strict=True)) if asked else {}
         own, *timed = (one._replace(way=ways[one.identity]) if one.identity in ways else one for one in (own, *others))
         possible = [one for one in timed if one.way.log_odds > -inf]
