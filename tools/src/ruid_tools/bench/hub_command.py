@@ -51,6 +51,8 @@ def _tell(report: dict[str, Any], console: Console) -> None:
     for name, spread in rows.items():
         table.add_row(name, *(str(spread.get(column, "")) for column in ("times", "p50", "p95", "max")))
     console.print(table)
+    costs = ", ".join(f"{page} {cost_ms} ms" for page, cost_ms in report["cpu_ms"].items())
+    console.print(f"processor time of a page that is asked for alone: {costs}")
     console.print(f"the month's page at first sight: {report['first_month_ms']} ms; failures: {report['failures']}")
     before, after = report["load_average"]
     console.print(
