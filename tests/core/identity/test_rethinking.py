@@ -4,11 +4,20 @@ import itertools
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ruid_core.identity import Correction, CorrectionRefused, Evidence, IdentitySettings, Rethinking, TrackletEngine
+from ruid_core.identity import (
+    Correction,
+    CorrectionRefused,
+    Evidence,
+    IdentitySettings,
+    Rethinking,
+    TrackletEngine,
+    gallery,
+)
 
 F32 = NDArray[np.float32]
 PEOPLE = np.random.default_rng(11).normal(size=(12, 24)).astype(np.float32)
@@ -57,24 +66,24 @@ def _adopted(engine: TrackletEngine, rethinking: Rethinking) -> set[str]:
 
 
 def _answers(engine: TrackletEngine) -> dict[str, str]:
-    gallery = engine.gallery
-    assert gallery is not None
-    return {track: gallery.name_of(track) for track in [*gallery.tracks.rows, *gallery.folded]}
+    held = engine.gallery
+    assert held is not None
+    return {track: held.name_of(track) for track in [*held.tracks.rows, *held.folded]}
 
 
 def _state(engine: TrackletEngine) -> tuple[object, ...]:
-    gallery = engine.gallery
-    assert gallery is not None
-    names = gallery.identities.names
-    labels = {names[row]: label for row, label in gallery.labels.items()}
-    return _answers(engine), engine.hand.statements(), labels, set(gallery.identities.rows)
+    held = engine.gallery
+    assert held is not None
+    names = held.identities.names
+    labels = {names[row]: label for row, label in held.labels.items()}
+    return _answers(engine), engine.hand.statements(), labels, set(held.identities.rows)
 
 
 def _check_sums(engine: TrackletEngine) -> None:
     """Identities are what their tracks and archives add up to."""
-    gallery = engine.gallery
-    assert gallery is not None
-    tracks, identities = gallery.tracks, gallery.identities
+    held = engine.gallery
+    assert held is not None
+    tracks, identities = held.tracks, held.identities
     for row in identities.rows.values():
         own = np.flatnonzero(tracks.identities[: len(tracks.names)] == row)
         expected = identities.archive_sums[row] + tracks.vectors[own].sum(axis=0)
@@ -197,6 +206,50 @@ def test_the_gallery_may_grow_meanwhile() -> None:
     _adopted(engine, rethinking)
     assert engine.identity_of("stranger-119") == "s119"
     _check_sums(engine)
+
+
+def test_nobody_is_joined_with_whose_folded_track_came_into_view_beside_them_meanwhile() -> None:
+    engine = _known(name=_apart, most_tracks=36)
+    engine.restore(_evidence("0/2", 2500.0, PEOPLE[0]), "p0-2")
+    engine.hand.rename("p0-0", "Ada")
+    rethinking = _begun(engine)
+    engine.restore(_evidence("0/0", 2004.0, PEOPLE[0]), "p0-0")
+    for number in range(26):
+        engine.restore(_evidence(f"late-{number}", 5000.0 + number, PEOPLE[1 + number % 11], camera="b"), f"q{number}")
+    assert engine.gallery is not None
+    assert "0/0" in engine.gallery.folded
+    assert "0/2" in engine.gallery.tracks.rows
+    _adopted(engine, rethinking)
+    assert engine.identity_of("0/2") != engine.identity_of("0/0")
+    _check_sums(engine)
+
+
+def test_an_archive_is_joined_with_whoever_was_seen_meanwhile_unless_an_operator_keeps_them_apart() -> None:
+    for foes in (False, True):
+        engine = _known(name=_apart, most_tracks=24)
+        engine.hand.rename("p0-2", "Ada")
+        engine.hand.different("p3", "p4")
+        if foes:
+            engine.hand.different("p0-0", "p5")
+        rethinking = _begun(engine)
+        engine.hand.move("5/2", "p0-2")
+        assert engine.gallery is not None
+        assert "0/0" in engine.gallery.folded
+        _adopted(engine, rethinking)
+        assert (engine.identity_of("0/0") == engine.identity_of("5/2")) is not foes
+        _check_sums(engine)
+
+
+def test_archives_are_found_by_a_coarse_first_look_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[list[str]] = []
+    for coarse_from in (10_000, 4):
+        monkeypatch.setattr(gallery, "COARSE_FROM", coarse_from)
+        monkeypatch.setattr(gallery, "SHORTLIST", 8)
+        engine = _known(most_tracks=24)
+        engine.consolidate(9000.0)
+        looks = (_evidence(f"again-{number}", 20_000.0 + 10 * number, row) for number, row in enumerate(PEOPLE))
+        answers.append([engine.observe(look).identity_id for look in looks])
+    assert answers[0] == answers[1]
 
 
 # --- whatever happens ----------------------------------------------------------------------------------------
