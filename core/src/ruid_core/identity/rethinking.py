@@ -14,7 +14,7 @@ from ruid_core.identity.regrouping import conflicts, joined, likeness_of_halves,
 from ruid_core.identity.settings import IdentitySettings
 from ruid_core.identity.snapshot import Snapshot, take_snapshot
 from ruid_core.identity.steps import Steps
-from ruid_core.identity.transit import Sighted, Timing, TransitTimes, lean_on, learn_transits
+from ruid_core.identity.transit import Sighted, Timing, TransitTimes, lean_of_links, lean_on, learn_transits
 
 NAMED_WEIGHT = 1e6  # whom an operator named keeps the id, however few the tracks
 
@@ -87,7 +87,8 @@ def _think(
     named = np.isin(snapshot.identities, list(snapshot.labels))
     chosen = names_for_groups(groups, snapshot.identities, np.where(named, NAMED_WEIGHT, 1.0) * snapshot.weights)
     yield 512 * len(groups)
-    links = measure_links(vectors[:tracks], groups[:tracks], snapshot.cameras, price)
+    helped = yield from lean_of_links(lean, snapshot.owners[:tracks], groups[:tracks], snapshot.cameras)
+    links = measure_links(vectors[:tracks], groups[:tracks], snapshot.cameras, price - helped)
     yield 16 * vectors.size
     prepared = yield from gallery.prepare(projection, snapshot.tracks, vectors[:tracks], epoch=snapshot.epoch)
     return Thought(projection, prepared, regrouping.calibration, groups, chosen, links, transits)

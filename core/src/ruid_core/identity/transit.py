@@ -178,7 +178,10 @@ def _log_odds(links: F64, strangers: F64, priors: TransitPriors) -> F32:
     usual = strangers.sum(axis=(0, 1)) / max(1.0, strangers.sum())
     shape = (strangers + GAPS * usual) / (strangers.sum(axis=2) + GAPS)[..., None]
     expected = links.sum(axis=2)[..., None] * shape
-    site = (links.sum(axis=(0, 1)) + priors.site_links) / (expected.sum(axis=(0, 1)) + priors.site_links)
+    within = np.eye(len(links), dtype=np.bool_)
+    site = np.empty_like(links)
+    for kind in (within, ~within):
+        site[kind] = (links[kind].sum(axis=0) + priors.site_links) / (expected[kind].sum(axis=0) + priors.site_links)
     ratio = site * (links + priors.pair_links) / (expected * site + priors.pair_links)
     log_odds = np.clip(np.log(ratio), -priors.most_log_odds, priors.most_log_odds)
     log_odds[-1] = log_odds[:, -1] = 0.0
@@ -224,3 +227,19 @@ def lean_on(transits: TransitTimes, sighted: Sighted, owners: Ints, scale: float
     pairs = (sizes[:, None] * sizes).astype(np.float32)
     yield 4 * count * count
     return group_sums(group_sums(lean, owners, groups).T, owners, groups) / pairs
+
+
+def lean_of_links(lean: F32, owners: Ints, groups: Ints, cameras: Ints) -> Steps[float]:
+    """How much time spoke on average for links across cameras, as a similarity; a track of N weighs one in all.
+
+    `lean` (G, G) is that of the tracks' `owners` (N,); `groups` and `cameras` (N,) say who is whose, and seen by whom.
+    """
+    total, linked = 0.0, 0
+    for block in blocks(len(groups), 4 * len(groups)):
+        links = (groups[block, None] == groups) & (cameras[block, None] != cameras)
+        counts = links.sum(axis=1)
+        one, other = np.nonzero(links)
+        total += float((lean[owners[block][one], owners[other]] / counts[one]).sum())
+        linked += int((counts > 0).sum())
+        yield 4 * links.size
+    return total / max(1, linked)
