@@ -41,6 +41,8 @@ PAGES = {
     "camera": "/camera?camera=node-1/cam",
     "away": "/camera?camera=node-1/yard",
     "settings": "/settings",
+    "integrations": "/settings/integrations?open=mqtt",
+    "sites": "/settings/sites",
     "audit": "/audit",
     "missing": "/nothing/here",
 }
@@ -82,6 +84,8 @@ async def fill(parts: HubParts) -> None:
     zone = Zone("door", HOSTILE[:80], ((0.1, 0.1), (0.4, 0.1), (0.4, 0.5)))
     line = Line("line", HOSTILE[:80], (0.5, 0.1), (0.5, 0.9))
     await parts.nodes.configure("node-1/cam", CameraConfig("cam", zones=(zone,), lines=(line,)), actor=HOSTILE)
+    assert parts.counting is not None
+    parts.counting.save_site("north", HOSTILE[:80])
     parts.access.accounts.add_user(HOSTILE[:64], role=Role.VIEWER, password="four random words")  # noqa: S106 - nobody's
     parts.audit.record(None, "person.look", HOSTILE, {HOSTILE: HOSTILE})
 

@@ -36,10 +36,11 @@ class Proxies:
             return False
 
     def user(self, connection: AnyConnection) -> str | None:
-        """Whom a trusted proxy has signed in."""
+        """Whom a trusted proxy has signed in; nobody where the header is there twice: one is not its own."""
         if not self.user_header or not self.trusts(_peer(connection)):
             return None
-        return connection.headers.get(self.user_header) or None
+        named = connection.headers.getall(self.user_header, [])
+        return named[0] or None if len(named) == 1 else None
 
 
 NO_PROXIES = Proxies()
