@@ -276,7 +276,10 @@ def _camera_keys(
 
 
 def _known(connection: Connection, statement: Executable, names: Iterable[str]) -> dict[str, int]:
-    return {name: key for name, key in connection.execute(statement, {"names": sorted(names)})}
+    """The keys of the names that are there. Few lengths of lists, because each is a statement that is kept prepared."""
+    listed = sorted(names)
+    padding = listed[-1:] * ((1 << max(0, len(listed) - 1).bit_length()) - len(listed))
+    return {name: key for name, key in connection.execute(statement, {"names": listed + padding})}
 
 
 def _embeddings_values(observation_id: int, row: ObservationRow) -> Values | None:

@@ -50,6 +50,10 @@ MOVE_RESUME_POINT = (
 )
 
 
+_FEW_AT_ONCE = {"insertmanyvalues_page_size": 32}
+"""Rows of one statement. Each number of rows is a statement of its own, which the driver keeps prepared."""
+
+
 class Upserts:
     """The statements that the databases say differently. A duplicate gives no row back."""
 
@@ -71,7 +75,8 @@ class Upserts:
         """Insert unless a unique index already holds it; gives the new rows' keys and numbers."""
         [primary_key] = table.primary_key.columns
         number = (table.c.node_key, table.c.boot_epoch, table.c.seq)
-        return insert_for(self._dialect, table).on_conflict_do_nothing().returning(primary_key, *number)
+        once = insert_for(self._dialect, table).on_conflict_do_nothing().returning(primary_key, *number)
+        return once.execution_options(**_FEW_AT_ONCE)
 
     def _camera_name(self) -> Executable:
         named = insert_for(self._dialect, cameras)
@@ -79,13 +84,17 @@ class Upserts:
 
     def _identity(self) -> Executable:
         seen = insert_for(self._dialect, identities)
-        return seen.on_conflict_do_update(
-            index_elements=["identity_id"],
-            set_={
-                "first_seen_s": lesser(identities.c.first_seen_s, seen.excluded.first_seen_s),
-                "last_seen_s": greater(identities.c.last_seen_s, seen.excluded.last_seen_s),
-            },
-        ).returning(identities.c.identity_key, identities.c.identity_id)
+        return (
+            seen.on_conflict_do_update(
+                index_elements=["identity_id"],
+                set_={
+                    "first_seen_s": lesser(identities.c.first_seen_s, seen.excluded.first_seen_s),
+                    "last_seen_s": greater(identities.c.last_seen_s, seen.excluded.last_seen_s),
+                },
+            )
+            .returning(identities.c.identity_key, identities.c.identity_id)
+            .execution_options(**_FEW_AT_ONCE)
+        )
 
     def _stay(self) -> Executable:
         """A later item about the same stay replaces an earlier one."""
