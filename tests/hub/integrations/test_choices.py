@@ -124,6 +124,14 @@ class TestSecrets:
             choices.save(Service.MQTT, {**rest, "url": url, "user": "hub"}, actor="Olga")
         assert "write this again" in refused.value.troubles["password"]
 
+    @pytest.mark.parametrize("url", ["", "mqtt://[broken", "mqtt://broker:99999", "no address"])
+    def test_do_not_keep_a_broken_address_from_being_named(self, choices: Choices, url: str):
+        rest = {"topic": "ruid", "discovery": "ha"}
+        choices.save(Service.MQTT, {**MQTT, **rest}, actor="Olga")
+        with pytest.raises(BadFields) as refused:
+            choices.save(Service.MQTT, {**rest, "url": url, "user": "hub"}, actor="Olga")
+        assert "url" in refused.value.troubles
+
 
 class TestVariables:
     def test_win_over_what_was_set_in_the_browser_and_are_shown_without_secrets(self, store: Store, tmp_path: Path):

@@ -302,9 +302,10 @@ def _goes_astray(field: Field, wanted: Values, given: Mapping[str, str | None], 
     )
 
 
-def _place(url: str) -> tuple[str, str | None, int | None]:
-    place = urlsplit(url)
-    return place.scheme, place.hostname, place.port
+def _place(url: str) -> tuple[str, str | None, int | None] | None:
+    """Where something is sent to; None for what is no address."""
+    place = _split(url)
+    return None if place is None else (place.scheme, place.hostname, place.port)
 
 
 # --- what is shown -------------------------------------------------------------------------------------
