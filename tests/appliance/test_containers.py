@@ -259,6 +259,8 @@ def test_a_service_that_is_killed_or_hangs_comes_back_and_nothing_is_lost(
 ) -> None:
     """A hang is the event loop's thread stopped for good: the service's own watchdog must end it."""
     grows_beyond(site, 0)
+    # A start takes a while, and nobody watches over it.
+    until(lambda: site.healthy(service), within_s=180, what=f"{service} is up", logs=lambda: site.logs(service))
     before, restarts = account(site), site.inspect(service)["RestartCount"]
     if harm == "killed":
         site.crash(service)
@@ -285,7 +287,7 @@ def test_a_node_whose_disk_was_full_goes_on_and_delivers_what_it_has(site: Compo
     fill_disk("edge")
     until(
         lambda: "disk is full" in site.logs("edge") or "disk I/O error" in site.logs("edge"),
-        within_s=90,
+        within_s=180,
         what="the node finds the disk full",
         logs=lambda: site.logs("edge"),
     )
@@ -304,7 +306,7 @@ def test_a_hub_whose_disk_was_full_goes_on_by_itself(site: Composed) -> None:
     fill_disk("hub")
     until(
         lambda: "full" in site.logs("hub") or "disk I/O error" in site.logs("hub"),
-        within_s=90,
+        within_s=180,
         what="the hub finds the disk full",
         logs=lambda: site.logs("hub"),
     )
