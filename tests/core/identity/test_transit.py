@@ -2,16 +2,19 @@
 
 import itertools
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ruid_core.identity import Decision, Evidence, IdentitySettings, TimeWentBackwards, TrackletEngine
+from ruid_core.identity import CameraClocks, Decision, Evidence, IdentitySettings, TimeWentBackwards, TrackletEngine
 from ruid_core.identity.arrays import unit_rows
 from ruid_core.identity.calibration import Calibration
+from ruid_core.identity.gallery import Tracks
 from ruid_core.identity.steps import finish
-from ruid_core.identity.transit import GAPS, Sighted, TransitPriors, TransitTimes, lean_on, learn_transits
+from ruid_core.identity.timekeeper import Timekeeper
+from ruid_core.identity.transit import GAPS, Seen, Sighted, TransitPriors, TransitTimes, lean_on, learn_transits
 
 F32 = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -102,6 +105,27 @@ def test_cameras_without_a_believed_clock_have_no_opinion() -> None:
     half = np.r_[100:200, 300:400]
     known = _learn(sighted.at(half), people[half], vectors[half])
     assert np.array_equal(_learn(unsure, people, vectors).log_odds, known.log_odds)
+
+
+def test_two_sightings_are_judged_one_by_one_as_in_arrays() -> None:
+    times = _learn(*_walks(200, 40.0))
+    generator = np.random.default_rng(8)
+    for _ in range(400):
+        cameras = generator.integers(-1, 4, size=2).tolist()
+        starts_s = generator.choice([0.0, 3.0, 7.5, 30.0, 45.0, 64.0, 5e3, 5e5], size=2).tolist()
+        one, other = (Seen(camera, start_s, start_s + 4.0) for camera, start_s in zip(cameras, starts_s, strict=True))
+        log_odds, gaps_s = times.between(_sighted(one), _sighted(other))
+        assert times.of_two(one, other) == (pytest.approx(log_odds[0, 0]), pytest.approx(gaps_s[0, 0]))
+
+
+def test_of_very_many_sightings_the_nearest_have_a_say() -> None:
+    tracks = Tracks(4)
+    for number in range(200):
+        row = tracks.add(str(number), 0, 10.0 * number)
+        tracks.identities[row] = number % 2
+    keeper = Timekeeper(CameraClocks(60.0), _learn(*_walks(200, 40.0)))
+    ways = keeper.ways(tracks, tracks.rows["100"], [0, 1, 5])
+    assert [way.gap_s for way in ways] == [20.0, 10.0, inf]
 
 
 def test_what_is_known_does_not_grow_with_time() -> None:

@@ -1,6 +1,7 @@
 """What time says about a track: whose clocks to believe, and how the way from each person's nearest sighting fits."""
 
 from dataclasses import dataclass, field
+from itertools import starmap
 from math import inf
 from typing import NamedTuple
 
@@ -9,9 +10,10 @@ import numpy as np
 from ruid_core.identity.arrays import Ints
 from ruid_core.identity.clocks import CameraClocks
 from ruid_core.identity.gallery import Tracks
-from ruid_core.identity.transit import Sighted, TransitTimes
+from ruid_core.identity.transit import Seen, TransitTimes
 
 NO_CAMERA = -1
+MOST_ONE_BY_ONE = 48
 
 
 class Way(NamedTuple):
@@ -58,16 +60,23 @@ class Timekeeper:
             sought |= tracks.identities == identity
         sought[row] = False
         rows = np.flatnonzero(sought)
-        sighted = Sighted(self.believed(tracks, rows), tracks.started_s[rows], tracks.at_s[rows])
-        own = slice(row, row + 1)
-        one = Sighted(tracks.cameras[own], tracks.started_s[own], tracks.at_s[own])
-        log_odds, gaps_s = (of_one[0] for of_one in self.transits.between(one, sighted))
-        whose, impossible = tracks.identities[rows], log_odds == -inf
-        ways = [NO_WAY_KNOWN] * len(identities)
-        for slot, identity in enumerate(identities):
-            theirs = np.flatnonzero(whose == identity)
-            if len(theirs):
-                nearest = int(theirs[gaps_s[theirs].argmin()])
-                speaks = -inf if impossible[theirs].any() else float(log_odds[nearest])
-                ways[slot] = Way(speaks, float(gaps_s[nearest]), int(sighted.cameras[nearest]))
-        return ways
+        if len(rows) > MOST_ONE_BY_ONE:
+            rows = self._nearest(tracks, row, rows)
+        times = zip(
+            *(values.tolist() for values in (self.believed(tracks, rows), tracks.started_s[rows], tracks.at_s[rows])),
+            strict=True,
+        )
+        own = Seen(int(tracks.cameras[row]), float(tracks.started_s[row]), float(tracks.at_s[row]))
+        found: dict[int, Way] = {}
+        for identity, seen in zip(tracks.identities[rows].tolist(), starmap(Seen, times), strict=True):
+            log_odds, gap_s = self.transits.of_two(own, seen)
+            way = found.get(identity, NO_WAY_KNOWN)
+            nearer = Way(log_odds, gap_s, seen.camera) if gap_s < way.gap_s else way
+            found[identity] = nearer._replace(log_odds=-inf) if -inf in (log_odds, way.log_odds) else nearer
+        return [found.get(identity, NO_WAY_KNOWN) for identity in identities]
+
+    @staticmethod
+    def _nearest(tracks: Tracks, row: int, rows: Ints) -> Ints:
+        """The nearest in time to a track of `rows` (N,): only they have a say."""
+        gaps_s = np.maximum(tracks.started_s[rows] - tracks.at_s[row], tracks.started_s[row] - tracks.at_s[rows])
+        return np.sort(rows[np.argpartition(gaps_s, MOST_ONE_BY_ONE)[:MOST_ONE_BY_ONE]])
