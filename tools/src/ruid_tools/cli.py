@@ -59,6 +59,7 @@ app.command(models)
 
 train = App(name="train", help="Train models from your own data.")
 train.command("ruid_tools.train.command:train_reid", name="reid")
+train.command("ruid_tools.train.detector_command:train_detector", name="detector")
 app.command(train)
 
 appliance = App(name="appliance", help="Cards and releases for devices that balena manages.")

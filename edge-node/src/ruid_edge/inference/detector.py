@@ -55,16 +55,18 @@ def load_detector(
     width_px: int,
     height_px: int,
     confidence_min: float | None = None,
+    iou_max: float | None = None,
     long_side_px: int | None = None,
 ) -> PersonDetector:
     """Load a detector for a camera whose pictures have the given size; pictures of other sizes fit in as well.
 
     `path_or_name` is `accurate`, `fast` or the path of an ONNX file; a file's family is told from its outputs. A
     network whose input size is open gets the size that wastes least on this camera, its long side `long_side_px`.
-    That and `confidence_min` replace what the model's card says. Raises `InferenceError`s that say what to do.
+    That, `confidence_min` and `iou_max` (how far two people's boxes may overlap) replace what the model's card says.
+    Raises `InferenceError`s that say what to do.
     """
     model = find_model(path_or_name)
-    use = _overruled(model.detector_use, confidence_min=confidence_min, long_side_px=long_side_px)
+    use = _overruled(model.detector_use, confidence_min=confidence_min, iou_max=iou_max, long_side_px=long_side_px)
     layout = read_layout(model.path, read_inputs(model.path))
     size = _choose_size(layout, Size(width_px, height_px), use)
     network = open_runtime(runtime, model.path, threads=threads, sides=_open_sides(model.path, layout, size))

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ruid_edge.inference.cards import models_folder
 from ruid_tools.models.detector_cards import write_cards
-from ruid_tools.models.detector_files import FLOAT_FILE, INT8_FILE
+from ruid_tools.models.detector_files import FLOAT_FILE, INT8_FILE, TUNED_FILE
 from ruid_tools.models.verification import verify_models
 from ruid_tools.models.workshop import NpmPackage, Workshop, WorkshopError
 
@@ -45,6 +45,7 @@ def build_detector(
     out: Path | None = None,
     workshop: Path = Path("build/workshop"),
     calibration: list[Path] | None = None,
+    tuned: Path = TUNED_FILE,
     measure: bool = False,
     json: bool = False,
 ) -> None:
@@ -59,6 +60,8 @@ def build_detector(
     calibration
         Folders, tar files or videos of pictures to calibrate with, up to 40 of each; by default the sets that the
         shipped file was calibrated with, from RUID_DATA_DIR or ../shared/data.
+    tuned
+        The layers behind the backbone, as `ruid train detector` writes them; by default the shipped file's.
     measure
         Measure accuracy and speed for the cards, which needs the data sets and takes minutes.
     json
@@ -67,8 +70,8 @@ def build_detector(
     shop = Workshop(workshop)
     made = workshop / "detector"
     sources = [(path, 40) for path in calibration or []] or default_calibration()
-    weights = shop.fetch(_WEIGHTS) / "models" / "nanodet.json"
-    arguments = ["--model-json", str(weights), "--out", str(made.resolve())]
+    weights = published_weights(workshop)
+    arguments = ["--model-json", str(weights), "--tuned", str(tuned.resolve()), "--out", str(made.resolve())]
     for path, most in sources:
         if not path.exists():
             raise CalibrationMissingError(path)
@@ -102,6 +105,11 @@ def verify(*, folder: Path | None = None, runtime: str = "onnxruntime", json: bo
             table.add_row(verdict.card, verdict.model_id, verdict.fault or "as its card says")
         Console().print(table)
     return int(not verdicts or any(verdict.fault for verdict in verdicts))
+
+
+def published_weights(workshop: Path) -> Path:
+    """Return NanoDet-g's published weights, fetched into the workshop if they are not there."""
+    return Workshop(workshop).fetch(_WEIGHTS) / "models" / "nanodet.json"
 
 
 def data_folder() -> Path:

@@ -6,15 +6,20 @@ from pathlib import Path
 
 from ruid_tools.models.calibration import letterboxed, measure_ranges, read_pictures
 from ruid_tools.models.detector_files import FLOAT_FILE, INT8_FILE, RANGES_FILE
-from ruid_tools.models.nanodet import build_graph, read_layers, watched_tensors
+from ruid_tools.models.nanodet import TUNED_LAYERS, build_graph, read_layers, read_tuned, watched_tensors
 from ruid_tools.models.qdq import stored_bytes
 
 _SIDE_PX = 416
 
 
-def build(model_json: Path, calibration: list[tuple[Path, int]], out: Path) -> None:
-    """Write the float and the 8-bit graph, and the ranges between them, into `out`."""
+def build(model_json: Path, tuned: Path | None, calibration: list[tuple[Path, int]], out: Path) -> None:
+    """Write the float and the 8-bit graph, and the ranges between them, into `out`.
+
+    `tuned` holds the layers behind the backbone; None takes the published ones.
+    """
     layers = read_layers(model_json)
+    if tuned is not None:
+        layers = [*layers[:-TUNED_LAYERS], *read_tuned(tuned)]
     graph = build_graph(layers)
     pictures = [picture for source, most in calibration for picture in read_pictures(source, most=most)]
     squares = [letterboxed(picture, width_px=_SIDE_PX, height_px=_SIDE_PX) for picture in pictures]
@@ -28,10 +33,12 @@ def build(model_json: Path, calibration: list[tuple[Path, int]], out: Path) -> N
 def _main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model-json", type=Path, required=True)
+    parser.add_argument("--tuned", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--calibration", nargs=2, action="append", metavar=("SOURCE", "MOST"), required=True)
     options = parser.parse_args()
-    build(options.model_json, [(Path(source), int(most)) for source, most in options.calibration], options.out)
+    sources = [(Path(source), int(most)) for source, most in options.calibration]
+    build(options.model_json, options.tuned, sources, options.out)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,9 @@
-"""Names of the files that the workshop makes of the detector."""
+"""Names of the files that the detector is made of, and of those that the workshop makes."""
+
+from pathlib import Path
 
 INT8_FILE = "detector-nanodet-g.int8.onnx"
 FLOAT_FILE = "detector-nanodet-g.fp32.onnx"
 RANGES_FILE = "ranges.json"
+TUNED_FILE = Path(__file__).with_name("detector_head.npz")
+"""The tuned layers behind the backbone, which `ruid train detector` makes."""

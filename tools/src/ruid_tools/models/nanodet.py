@@ -35,9 +35,16 @@ _MEAN_BGR = np.array([103.53, 116.28, 123.675])
 _DEVIATION_BGR = np.array([57.375, 57.12, 58.395])
 _MIDDLE_GREY = 112
 _CLASSES = 80
-_BINS = 11
+BINS = 11
+KEPT_OUTPUTS = [0, *range(_CLASSES, _CLASSES + 4 * BINS)]
+"""The heads' outputs for the class person and the boxes."""
+
+_LATERALS = 3
+TUNED_LAYERS = 9
+"""The last layers, those behind the backbone: three laterals, and a head and its outputs for each stride."""
+
 _CHANNELS = 128
-_CALIBRATION = (3.8, 0.6)
+_CALIBRATION = (3.3, 0.3)
 """Slope and intercept on the logit of the class score (Platt 1999), fitted on labelled pictures."""
 
 _LOGIT_FLOOR = -10.0
@@ -60,6 +67,31 @@ def read_layers(model_json: Path) -> list[Layer]:
         for kernel, bias in zip(kernels, _biases(weights), strict=True)
     ]
     return [_normalising(layers[0]), *layers[1:]]
+
+
+def read_tuned(weights: Path) -> list[Layer]:
+    """Return the layers behind the backbone as `store_tuned` left them."""
+    with np.load(weights) as stored:
+        return [
+            (stored[f"kernel{index}"].astype(np.float32), stored[f"bias{index}"].astype(np.float32))
+            for index in range(TUNED_LAYERS)
+        ]
+
+
+def persons_alone(layers: list[Layer]) -> list[Layer]:
+    """Return the layers behind the backbone; of the heads' outputs only those that are kept."""
+    tuned = layers[-TUNED_LAYERS:]
+    outputs = range(_LATERALS + 1, TUNED_LAYERS, 2)
+    return [
+        (kernel[KEPT_OUTPUTS], bias[KEPT_OUTPUTS]) if index in outputs else (kernel, bias)
+        for index, (kernel, bias) in enumerate(tuned)
+    ]
+
+
+def store_tuned(layers: list[Layer], weights: Path) -> None:
+    """Keep tuned layers: kernels in 16 bits, which is more than the 8 that they are run in."""
+    kernels = {f"kernel{index}": kernel.astype(np.float16) for index, (kernel, _) in enumerate(layers)}
+    np.savez(weights, **kernels, **{f"bias{index}": bias for index, (_, bias) in enumerate(layers)})
 
 
 def build_graph(layers: list[Layer], ranges: Ranges | None = None) -> onnx.ModelProto:
@@ -172,25 +204,25 @@ def _write_neck(writer: GraphWriter, layers: Iterator[Layer], maps: list[str]) -
 
 
 def _write_heads(writer: GraphWriter, layers: Iterator[Layer], maps: list[str]) -> dict[str, list[int | str]]:
-    kept = [0, *range(_CLASSES, _CLASSES + 4 * _BINS)]
-    columns = writer.constant("columns", np.array([1, -1, len(kept)]))
+    columns = writer.constant("columns", np.array([1, -1, len(KEPT_OUTPUTS)]))
     tables: list[str] = []
     for level, tensor in enumerate(maps):
         seen = _layer(writer, tensor, next(layers), f"head{level}")
-        logits = writer.convolution(seen, *_calibrated(next(layers), kept), f"logits{level}")
+        logits = writer.convolution(seen, *_calibrated(next(layers)), f"logits{level}")
         rows = writer.node("Transpose", [logits], f"logits{level}.rows", perm=[0, 2, 3, 1])
         tables.append(writer.node("Reshape", [rows, columns], f"logits{level}.table"))
     joined = writer.node("Concat", tables, "table", axis=1)
     person = writer.node("Slice", [joined, *_span(writer, "person", 0, 1)], "person.logits")
     writer.node("Sigmoid", [person], "people")
-    writer.node("Slice", [joined, *_span(writer, "sides", 1, len(kept))], "boxes")
-    return {"people": [1, "cells", 1], "boxes": [1, "cells", 4 * _BINS]}
+    writer.node("Slice", [joined, *_span(writer, "sides", 1, len(KEPT_OUTPUTS))], "boxes")
+    return {"people": [1, "cells", 1], "boxes": [1, "cells", 4 * BINS]}
 
 
-def _calibrated(head: Layer, kept: list[int]) -> Layer:
-    """Return the head's kept outputs, the first one's logit calibrated."""
+def _calibrated(head: Layer) -> Layer:
+    """Return the head's kept outputs, the first one's logit calibrated; tuned heads have no others."""
     slope, intercept = _CALIBRATION
-    kernel, bias = head[0][kept], head[1][kept]
+    kept = KEPT_OUTPUTS if len(head[1]) > len(KEPT_OUTPUTS) else range(len(KEPT_OUTPUTS))
+    kernel, bias = head[0][list(kept)], head[1][list(kept)]
     kernel[0] *= slope
     bias[0] = bias[0] * slope + intercept
     return kernel, bias
