@@ -16,10 +16,12 @@ from ruid_hub.pages.audit import AuditPage
 from ruid_hub.pages.cameras import CameraPage, CamerasPage
 from ruid_hub.pages.counts import CountsPage
 from ruid_hub.pages.entry import LoginPage, SetupPage
+from ruid_hub.pages.integrations import IntegrationsPage
 from ruid_hub.pages.people import LookalikesPage, PeoplePage, ReviewPage
 from ruid_hub.pages.person import PersonPage, WhyPage
 from ruid_hub.pages.rendering import ErrorPage, LivePage, Templates
 from ruid_hub.pages.settings import SettingsPage
+from ruid_hub.pages.sites import SitesPage
 from ruid_hub.pages.texts import percent, span
 from ruid_hub.site import Site, SiteView, UniqueCount
 
@@ -96,6 +98,8 @@ PAGES = (
     CamerasPage,
     CameraPage,
     SettingsPage,
+    IntegrationsPage,
+    SitesPage,
     AuditPage,
     LoginPage,
     SetupPage,
