@@ -20,6 +20,7 @@ published graph, and why:
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -90,8 +91,10 @@ def persons_alone(layers: list[Layer]) -> list[Layer]:
 
 def store_tuned(layers: list[Layer], weights: Path) -> None:
     """Keep tuned layers: kernels in 16 bits, which is more than the 8 that they are run in."""
-    kernels = {f"kernel{index}": kernel.astype(np.float16) for index, (kernel, _) in enumerate(layers)}
-    np.savez(weights, **kernels, **{f"bias{index}": bias for index, (_, bias) in enumerate(layers)})
+    arrays: dict[str, Any] = {}
+    for index, (kernel, bias) in enumerate(layers):
+        arrays |= {f"kernel{index}": kernel.astype(np.float16), f"bias{index}": bias}
+    np.savez(weights, **arrays)
 
 
 def build_graph(layers: list[Layer], ranges: Ranges | None = None) -> onnx.ModelProto:
