@@ -38,7 +38,7 @@ class FakeProvider:
     userinfo: dict[str, Any] | None = None
     discovered: dict[str, Any] = field(default_factory=dict[str, Any])
     algorithm: str = "RS256"
-    sign_with: object = None
+    sign_with: rsa.RSAPrivateKey | str | None = None
     key: rsa.RSAPrivateKey = field(default_factory=_new_key)
     key_id: str = "k1"
     shown_key_ids: list[str] = field(default_factory=lambda: ["k1"])

@@ -339,6 +339,14 @@ class TestSites:
         assert counting.settings() == CountingSettings()
 
 
+def test_who_is_kept_to_cameras_cannot_tell_an_empty_site_from_none(counting: Counting) -> None:
+    counting.save_site("annexe", "Annexe", "Europe/Paris")
+    assert counting.people_now(Place(site_id="annexe")).cameras == 0
+    for site_id in ("annexe", "nowhere"):
+        with pytest.raises(UnknownPlace, match="there is no such place"):
+            counting.people_now(Place(site_id=site_id, allowed=frozenset({CAMERA})))
+
+
 def test_people_now_in_a_place_and_in_a_zone(store: Store, site: Site, counting: Counting, clock: FakeClock):
     store.record_cameras("node-1", {CAMERA: "Door", "node-1/yard": "Yard"})
     site.node_connected(hello(cameras={"cam": "Door", "yard": "Yard"}), clock.now_s)

@@ -14,7 +14,7 @@ NODE = Node("node-1", "Door", False, True, "192.0.2.7", "0.1.0", ("cam",), None,
 def shown(site: Site) -> Elements:
     templates = make_templates()
     frame = templates.frame("cameras", caller=ADMIN, csrf="token")
-    page = CamerasPage(frame, (), (NodeCard(NODE, site.view(NOON_S).cameras),), (), "")
+    page = CamerasPage(frame, (), (NodeCard(NODE, site.view(NOON_S).cameras),), (), "", {})
     return Elements(templates.page(page))
 
 

@@ -39,7 +39,9 @@ def find(store: Store, place: Place) -> Where:
         zones = {site.site_id: site.time_zone for site in counts.site_records(connection)}
     chosen = tuple(camera for camera in known if _belongs(camera, place))
     site_id = place.site_id or (chosen[0].site_id if place.camera and chosen else None)
-    if (place.camera is not None and not chosen) or (place.site_id is not None and place.site_id not in zones):
+    # An empty site is told to those who may see every camera alone: to others it would give away that it exists.
+    nothing_named = not chosen and (place.camera is not None or (bool(place.site_id) and place.allowed is not None))
+    if nothing_named or (place.site_id is not None and place.site_id not in zones):
         raise UnknownPlace("there is no such place: ask for a site or a camera of this hub")
     if place.zone_id is not None and place.camera is None:
         raise UnknownPlace("a zone belongs to a camera: name the camera as well")
