@@ -33,13 +33,13 @@ class PlainRenderer:
     def announcement(self, view: SiteView) -> str:
         return ""
 
-    def camera_list(self, view: SiteView) -> str:
+    def cameras_end(self, view: SiteView) -> str:
         return ""
 
     def camera(self, camera: CameraView) -> str:
         return ""
 
-    def people_list(self, view: SiteView) -> str:
+    def people_end(self, view: SiteView) -> str:
         return ""
 
     def person(self, person: PersonCard) -> str:

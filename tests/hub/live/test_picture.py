@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ruid_hub.live.picture import ANNOUNCE_EVERY_S, CARDS_SHOWN, LivePicture, element_id, event
+from ruid_hub.live.picture import ANNOUNCE_EVERY_S, CARDS_SHOWN, UPDATES_KEPT, LivePicture, Pieces, element_id, event
 from ruid_hub.site import CameraState, CameraView, PersonCard, SiteView, UniqueCount
 
 
@@ -37,15 +37,15 @@ class CountingRenderer:
     def announcement(self, view: SiteView) -> str:
         return f"{view.people_now} people"
 
-    def camera_list(self, view: SiteView) -> str:
-        return "".join(f"<i>{shown.camera}={shown.people_now}</i>" for shown in view.cameras)
+    def cameras_end(self, view: SiteView) -> str:
+        return "" if view.cameras else "none"
 
     def camera(self, camera: CameraView) -> str:
         self.rendered.append(camera.camera)
         return f"<i>{camera.camera}={camera.people_now}</i>"
 
-    def people_list(self, view: SiteView) -> str:
-        return "".join(f"<u>{shown.identity_id}</u>" for shown in view.people)
+    def people_end(self, view: SiteView) -> str:
+        return f"{len(view.people)} of them"
 
     def person(self, person: PersonCard) -> str:
         self.rendered.append(person.identity_id)
@@ -112,6 +112,40 @@ def test_a_page_that_missed_revisions_gets_all_that_changed_since(picture: LiveP
     picture.update(view(1, cameras=(camera("a", 1), camera("b", 1))), 0.2)
     assert targets(picture.since(1)) == ["summary", element_id("camera", "a"), element_id("camera", "b")]
     assert targets(picture.since(2)) == [element_id("camera", "b")]
+
+
+def test_a_list_travels_whole_without_being_drawn_again(picture: LivePicture, renderer: CountingRenderer):
+    picture.update(view(cameras=(camera("a"), camera("b"))), 0.0)
+    renderer.rendered.clear()
+    picture.update(view(cameras=(camera("b"), camera("a", 3))), 0.1)
+    assert b"<i>b=0</i><i>a=3</i>" in picture.since(1)
+    assert renderer.rendered == ["a"]
+
+
+def test_an_empty_list_says_so(picture: LivePicture):
+    picture.update(view(cameras=(camera("a"),)), 0.0)
+    picture.update(view(), 0.1)
+    assert b">none</hx-partial>" in picture.since(1)
+
+
+def test_pictures_of_several_reaches_share_their_pieces(renderer: CountingRenderer):
+    pieces = Pieces(renderer)
+    everywhere, here = LivePicture(renderer, pieces), LivePicture(renderer, pieces)
+    everywhere.update(view(cameras=(camera("a"), camera("b"))), 0.0)
+    here.update(view(cameras=(camera("b"),)), 0.0)
+    assert renderer.rendered == ["a", "b"]
+    assert targets(here.since(0)) == ["summary", "cameras", "people", "announcement"]
+
+
+def test_pages_from_ever_so_many_revisions_do_not_fill_the_memory(picture: LivePicture):
+    newest = UPDATES_KEPT + 2
+    for count in range(newest):
+        picture.update(view(count), 0.0)
+    first = picture.since(0)
+    for revision in range(1, newest):
+        assert targets(picture.since(revision)) == ["summary"]
+    assert picture.since(0) == first
+    assert picture.since(0) is not first
 
 
 def test_pages_at_the_same_revision_share_the_same_bytes(picture: LivePicture):

@@ -8,7 +8,7 @@ import structlog
 
 from ruid_hub.access import Reach
 from ruid_hub.live.notifier import ChangeNotifier
-from ruid_hub.live.picture import LivePicture, Renderer
+from ruid_hub.live.picture import LivePicture, Pieces, Renderer
 from ruid_hub.site import Site
 
 PACE_S = 0.1
@@ -55,13 +55,14 @@ class _Shown:
 class LiveFeed:
     """One per hub. `run` is its task; each page has a `stream`; both end when the notifier closes.
 
-    Pages that may see the same cameras share one picture and its bytes.
+    Pages that may see the same cameras share one picture and its bytes; all pictures share their pieces.
     """
 
     def __init__(self, *, site: Site, renderer: Renderer, notifier: ChangeNotifier, clock: Callable[[], float]) -> None:
         self.counts = FeedCounts()
         self._site = site
         self._renderer = renderer
+        self._pieces = Pieces(renderer)
         self._notifier = notifier
         self._clock = clock
         self._shown: dict[Reach, _Shown] = {}
@@ -92,7 +93,7 @@ class LiveFeed:
 
         It ends once `still_may` says no, a pulse later at the latest.
         """
-        shown = self._shown.setdefault(reach, _Shown(LivePicture(self._renderer)))
+        shown = self._shown.setdefault(reach, _Shown(LivePicture(self._renderer, self._pieces)))
         shown.pages += 1
         self.counts.open_pages += 1
         try:
@@ -104,6 +105,8 @@ class LiveFeed:
             shown.pages -= 1
             if not shown.pages:
                 del self._shown[reach]
+            if not self._shown:
+                self._pieces.clear()
 
     async def _follow(self, shown: _Shown, still_may: Callable[[], bool]) -> AsyncGenerator[bytes]:
         revision, hung_up = 0, self.counts.failures

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Generic, Protocol, TypeVar
 
@@ -13,6 +13,11 @@ ANNOUNCE_EVERY_S = 5.0
 
 CARDS_SHOWN = 60
 """Cards on a page; the live picture knows more, and the page says how many."""
+
+UPDATES_KEPT = 32
+"""Pages come from few different revisions, unless they hardly read at all."""
+PIECES_KEPT = 1024
+"""Tiles, and as many cards."""
 
 Item = TypeVar("Item", bound=Hashable)
 
@@ -32,16 +37,16 @@ class Renderer(Protocol):
         """Inside of `#announcement`: one sentence for screen readers."""
         ...
 
-    def camera_list(self, view: SiteView) -> str:
-        """Inside of `#cameras`: every tile."""
+    def cameras_end(self, view: SiteView) -> str:
+        """What stands in `#cameras` after the tiles: that there are none."""
         ...
 
     def camera(self, camera: CameraView) -> str:
         """One tile, an element whose id is `element_id("camera", camera.camera)`."""
         ...
 
-    def people_list(self, view: SiteView) -> str:
-        """Inside of `#people`: every card."""
+    def people_end(self, view: SiteView) -> str:
+        """What stands in `#people` after the cards: how many more there are, or that there are none."""
         ...
 
     def person(self, person: PersonCard) -> str:
@@ -54,17 +59,39 @@ def element_id(kind: str, key: str) -> str:
     return f"{kind}-{blake2b(key.encode(), digest_size=6).hexdigest()}"
 
 
+class Pieces:
+    """Tiles and cards, each drawn once for the pictures of all reaches."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._cameras = lru_cache(PIECES_KEPT)(renderer.camera)
+        self._people = lru_cache(PIECES_KEPT)(renderer.person)
+
+    def camera(self, camera: CameraView) -> str:
+        """One tile."""
+        return self._cameras(camera)
+
+    def person(self, person: PersonCard) -> str:
+        """One card."""
+        return self._people(person)
+
+    def clear(self) -> None:
+        """Forget them: texts for people say another thing on another day."""
+        self._cameras.cache_clear()
+        self._people.cache_clear()
+
+
 class LivePicture:
     """What every open page shows; `revision` goes up by one whenever anything of it differs."""
 
-    def __init__(self, renderer: Renderer) -> None:
+    def __init__(self, renderer: Renderer, pieces: Pieces | None = None) -> None:
         self.revision = 0
         self._renderer = renderer
+        pieces = Pieces(renderer) if pieces is None else pieces
         self._summary = _Text("summary")
         self._announcement = _Text("announcement")
         self._announced_at_s = float("-inf")
-        self._cameras = _List[CameraView]("cameras", "camera", lambda camera: camera.camera, renderer.camera)
-        self._people = _List[PersonCard]("people", "person", lambda person: person.identity_id, renderer.person)
+        self._cameras = _List[CameraView]("cameras", "camera", lambda camera: camera.camera, pieces.camera)
+        self._people = _List[PersonCard]("people", "person", lambda person: person.identity_id, pieces.person)
         self._updates: dict[int, bytes] = {}
 
     def update(self, view: SiteView, at_s: float) -> bool:
@@ -73,13 +100,8 @@ class LivePicture:
         renderer = self._renderer
         changed = [
             self._summary.update(renderer.title(view) + _inner("summary", renderer.summary(view)), revision),
-            self._cameras.update(view.cameras, partial(renderer.camera_list, view), revision),
-            self._people.update(
-                view.people[:CARDS_SHOWN],
-                partial(renderer.people_list, view),
-                revision,
-                hidden=len(view.people[CARDS_SHOWN:]),
-            ),
+            self._cameras.update(view.cameras, renderer.cameras_end(view), revision),
+            self._people.update(view.people[:CARDS_SHOWN], renderer.people_end(view), revision),
             self._announce(view, at_s, revision),
         ]
         if not any(changed):
@@ -94,6 +116,8 @@ class LivePicture:
         Pages at the same revision share the same bytes.
         """
         if revision not in self._updates:
+            while len(self._updates) >= UPDATES_KEPT:
+                del self._updates[next(iter(self._updates))]
             parts = [
                 *self._summary.since(revision),
                 *self._cameras.since(revision),
@@ -149,9 +173,9 @@ class _List(Generic[Item]):
         self._members: dict[str, _Member[Item]] = {}
         self._skeleton: Hashable = None
         self._skeleton_revision = 0
-        self._whole: Callable[[], str] = str
+        self._end = ""
 
-    def update(self, items: tuple[Item, ...], whole: Callable[[], str], revision: int, *, hidden: int = 0) -> bool:
+    def update(self, items: tuple[Item, ...], end: str, revision: int) -> bool:
         former, self._members = self._members, {}
         changed = False
         for item in items:
@@ -159,15 +183,15 @@ class _List(Generic[Item]):
             member = self._refreshed(former.get(key), item, revision)
             self._members[key] = member
             changed = changed or member.revision == revision
-        self._whole = whole
-        skeleton = (*self._members, hidden)
+        self._end = end
+        skeleton = (*self._members, end)
         if skeleton != self._skeleton:
             self._skeleton, self._skeleton_revision, changed = skeleton, revision, True
         return changed
 
     def since(self, revision: int) -> list[str]:
         if self._skeleton_revision > revision:
-            return [_inner(self._name, self._whole())]
+            return [_inner(self._name, "".join(member.html for member in self._members.values()) + self._end)]
         return [
             _outer(element_id(self._kind, key), member.html)
             for key, member in self._members.items()

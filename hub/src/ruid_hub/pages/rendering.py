@@ -118,14 +118,14 @@ class Templates:
     def announcement(self, view: SiteView) -> str:
         return self._live("announcement", site=view)
 
-    def camera_list(self, view: SiteView) -> str:
-        return self._live("cameras", site=view)
+    def cameras_end(self, view: SiteView) -> str:
+        return self._live("cameras_end", site=view)
 
     def camera(self, camera: CameraView) -> str:
         return self._live("camera", camera=camera)
 
-    def people_list(self, view: SiteView) -> str:
-        return self._live("people", site=view)
+    def people_end(self, view: SiteView) -> str:
+        return self._live("people_end", site=view)
 
     def person(self, person: PersonCard) -> str:
         return self._live("person", person=person)
