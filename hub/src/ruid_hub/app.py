@@ -1,6 +1,7 @@
 """The hub's one composition root: settings in, a running hub out."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -168,7 +169,7 @@ async def _be_hub(
         watched(),
     ):
         _tell_setup_code(settings, parts.access)
-        _log.info("hub is up", pages=f"http://localhost:{http_port}", nodes=f"wss://localhost:{node_port}")
+        _tell_up(http_port, node_port)
         await _first_of(stop, duties)
         notifier.close()
     await service.close()
@@ -223,6 +224,12 @@ def _tell_setup_code(settings: HubSettings, access: Access) -> None:
     """Whoever reads the log of a new hub may make its owner; on its own machine everybody may."""
     if access.setup_code and not settings.own_machine_only:
         _log.warning("this hub is new: its owner is made in the browser, with this code", code=access.setup_code)
+
+
+def _tell_up(http_port: int, node_port: int) -> None:
+    # What is there now stays: to look through it again would hold up every thread for a tenth of a second.
+    gc.freeze()
+    _log.info("hub is up", pages=f"http://localhost:{http_port}", nodes=f"wss://localhost:{node_port}")
 
 
 async def _renew(authority: Authority, settings: HubSettings) -> None:

@@ -67,6 +67,8 @@ class Templates:
             loader=FileSystemLoader(web_dir / "templates"),
             autoescape=True,
             undefined=StrictUndefined,
+            # Templates change with the hub alone, and a look at the file's time for every block adds up.
+            auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
         )

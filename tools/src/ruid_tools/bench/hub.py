@@ -6,6 +6,7 @@ a camera's name, tells how long a change takes to every browser.
 """
 
 import asyncio
+import gc
 import json
 import math
 import os
@@ -115,6 +116,7 @@ async def _load(store: Store, folder: Path, settings: HubBenchSettings) -> dict[
     await service.start()
     traffic = _Traffic(service, settings.cameras)
     async with _served(parts) as address:
+        gc.freeze()  # as the hub does
         async with _running(traffic):
             cold_ms = await _first_report(address)
             quiet_ms = await _commits_of(traffic, settings.seconds / 3)
