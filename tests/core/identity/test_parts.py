@@ -14,7 +14,7 @@ from ruid_core.identity import (
     gallery,
     regrouping,
 )
-from ruid_core.identity.calibration import CalibrationPriors, FreeLabels, Histogram, calibrate
+from ruid_core.identity.calibration import CalibrationPriors, FreeLabels, Histogram, calibrate, first_price, least_price
 from ruid_core.identity.constraints import ArchivedSpans, overlapping
 from ruid_core.identity.projection import ProjectionPriors, learn_projection
 from ruid_core.identity.steps import finish
@@ -25,15 +25,34 @@ LABELS = FreeLabels(same=0.7, different=0.0)
 def test_more_people_make_a_match_dearer() -> None:
     strangers = np.random.default_rng(1).normal(0.0, 0.1, 100_000).astype(np.float32)
     prices = [
-        calibrate(Histogram.of(strangers), people, LABELS, CalibrationPriors()).price for people in (100, 1000, 10_000)
+        calibrate(Histogram.of(strangers), people, LABELS, CalibrationPriors(), floor=0.25).price
+        for people in (100, 1000, 10_000)
     ]
     assert prices == sorted(prices)
     assert 0.25 < prices[0] < prices[-1] < 0.42
 
 
 def test_without_strangers_the_price_leans_on_the_free_labels() -> None:
-    price = calibrate(Histogram.of(np.zeros(0, np.float32)), 1, LABELS, CalibrationPriors()).price
+    price = calibrate(Histogram.of(np.zeros(0, np.float32)), 1, LABELS, CalibrationPriors(), floor=0.25).price
     assert price == pytest.approx(0.35 * 0.7)
+
+
+def test_pairs_of_one_person_hardly_raise_the_first_price() -> None:
+    strangers = np.random.default_rng(5).normal(0.0, 0.05, 100_000).astype(np.float32)
+    same = np.full(5_000, 0.5, np.float32)
+    alone, mixed = (
+        first_price(Histogram.of(pairs), LABELS, CalibrationPriors()) for pairs in (strangers, np.r_[strangers, same])
+    )
+    assert alone == pytest.approx(4.5 * 0.05, abs=0.01)
+    assert alone < mixed < alone + 0.03
+
+
+def test_cameras_that_see_people_very_differently_lower_the_least_price() -> None:
+    labels, priors = FreeLabels(same=0.92, different=0.0), CalibrationPriors()
+    links = np.random.default_rng(6).normal(0.44, 0.05, 10_000).astype(np.float32)
+    floors = [least_price(Histogram.of(made), labels, 0.2, priors) for made in (links[:7], links, links + 0.2)]
+    assert floors == pytest.approx([0.47, 0.34, 0.47], abs=0.005)
+    assert least_price(Histogram.of(links), labels, 0.4, priors) == pytest.approx(0.4)
 
 
 def test_a_cameras_cast_is_taken_away() -> None:
@@ -71,6 +90,21 @@ def test_spans_are_widened_and_dropped() -> None:
 
 def test_an_unknown_identity_is_named() -> None:
     assert "person-9" in str(UnknownIdentity("person-9"))
+
+
+def test_people_whom_cameras_see_very_differently_are_found_again() -> None:
+    generator = np.random.default_rng(8)
+    people, views = (generator.normal(size=shape) for shape in ((12, 256), (12, 4, 256)))
+    numbers = count()
+    engine = TrackletEngine(next_identity_id=lambda: str(next(numbers)))
+    for visit in range(16):
+        looks = people + 1.1 * views[:, visit % 4] + 0.1 * generator.normal(size=people.shape)
+        for number, row in enumerate(looks.astype(np.float32)):
+            unit, at_s = (row / np.float32(np.linalg.norm(row)))[None], 500.0 * visit + 9.0 * number
+            camera, track = str(visit % 4), f"{visit}/{number}"
+            engine.observe(Evidence(camera, track, 0, at_s, at_s, unit, np.ones(1, np.float32), "m"))
+    engine.consolidate(9999.0)
+    assert len({engine.identity_of(f"{visit}/{number}") for visit in range(16) for number in range(12)}) == 12
 
 
 def test_a_price_that_does_not_settle_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -439,7 +439,9 @@ class TrackletEngine:
         gallery.turn(projection, finish(gallery.prepare(projection, snapshot.tracks, vectors, epoch=snapshot.epoch)))
         gallery.recount()
         same = finish(likeness_of_halves(snapshot, projection))
-        self._calibration = finish(recalibrate(vectors, snapshot.identities, same, priors.calibration))
+        self._calibration = finish(
+            recalibrate(vectors, snapshot.identities, snapshot.cameras, same, priors.calibration)
+        )
         self._time.transits = finish(
             learn_transits(
                 Sighted(self._time.believed(gallery.tracks, snapshot.tracks), snapshot.started_s, snapshot.until_s),

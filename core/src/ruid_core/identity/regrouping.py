@@ -19,6 +19,7 @@ from ruid_core.identity.calibration import (
     Histogram,
     binned,
     calibrate,
+    first_price,
     least_price,
 )
 from ruid_core.identity.consolidation import affinities, cut, joins
@@ -31,7 +32,6 @@ MOST_ROUNDS = 8
 SETTLED = 0.003
 FREE_LABEL_PRIOR = 0.7
 FREE_LABEL_PRIOR_TRACKS = 4
-HIGHEST_START_SPREADS = 4.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,13 +44,12 @@ class Regrouping:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """Similarities of some nodes, `rows` (S,), with all N: their `bins` (S, N), mean and spread."""
+    """Similarities of some nodes, `rows` (S,), with all N: their `bins` (S, N), and their mean."""
 
     rows: Ints
     bins: NDArray[np.uint16]
     everybody: Histogram
     mean: float
-    spread: float
 
 
 def project(snapshot: Snapshot, projection: Projection) -> Steps[F32]:
@@ -131,38 +130,53 @@ def joined(vectors: F32, weights: F64, apart: Flags, owners: Ints) -> Steps[tupl
     return sums / together[:, None].astype(np.float32), together, merged
 
 
+def cameras_of_owners(owners: Ints, cameras: Ints) -> Ints:
+    """The camera of each owner (N,) that is one track of the first T, from `cameras` (T,); -1 for others."""
+    seen = np.full(int(owners.max()) + 1, -1, np.int64)
+    seen[owners[: len(cameras)]] = cameras
+    seen[np.bincount(owners) > 1] = -1
+    return seen
+
+
 def regroup(
-    vectors: F32, weights: F64, apart: Flags, lean: F32, same: float, priors: CalibrationPriors
+    vectors: F32, weights: F64, apart: Flags, lean: F32, cameras: Ints, same: float, priors: CalibrationPriors
 ) -> Steps[Regrouping]:
     """Group the nodes anew, never joining who is `apart` (N, N). `same` is how alike the crops of one track are.
 
-    `lean` (N, N) is what speaks for two being one beside their looks, as a similarity.
+    `lean` (N, N) is what speaks for two being one beside their looks, as a similarity. `cameras` (N,) has -1 for a
+    node of more than one track.
     """
     sample = yield from _sample(vectors)
     labels = FreeLabels(same, sample.mean)
-    price = min(sample.mean + HIGHEST_START_SPREADS * sample.spread, labels.between(priors.largest_share))
-    stop = max(sample.mean, min(price, least_price(labels, priors)))
+    price = first_price(sample.everybody, labels, priors)
+    stop = max(sample.mean, min(price, same - priors.largest_drop))
     work = yield from affinities(vectors, apart)
     for block in blocks(len(work), len(work)):
         work[block] += lean[block]
         yield work[block].size
     pairs, heights = yield from joins(work, weights, stop)
+    across = (yield from _pairs(sample, cut(len(vectors), pairs, heights, price), cameras))[1]
+    floor = least_price(across, labels, price, priors)
     calibration = Calibration(price, LEAST_SCALE)
     for _ in range(MOST_ROUNDS):
         groups = cut(len(vectors), pairs, heights, calibration.price)
         yield 128 * len(vectors)
-        strangers = yield from _strangers(sample, groups)
-        before, calibration = calibration, calibrate(strangers, int(groups.max()) + 1, labels, priors)
+        strangers = (yield from _pairs(sample, groups, cameras))[0]
+        before, calibration = calibration, calibrate(strangers, int(groups.max()) + 1, labels, priors, floor=floor)
         if abs(calibration.price - before.price) < SETTLED:
             break
     return Regrouping(cut(len(vectors), pairs, heights, calibration.price), calibration)
 
 
-def recalibrate(vectors: F32, identities: Ints, same: float, priors: CalibrationPriors) -> Steps[Calibration]:
+def recalibrate(
+    vectors: F32, identities: Ints, cameras: Ints, same: float, priors: CalibrationPriors
+) -> Steps[Calibration]:
     """The calibration that fits the present groups, at a fraction of the cost of regrouping: for a restart."""
     sample = yield from _sample(vectors)
-    strangers = yield from _strangers(sample, identities)
-    return calibrate(strangers, len(np.unique(identities)), FreeLabels(same, sample.mean), priors)
+    strangers, across = yield from _pairs(sample, identities, cameras)
+    labels = FreeLabels(same, sample.mean)
+    floor = least_price(across, labels, first_price(sample.everybody, labels, priors), priors)
+    return calibrate(strangers, len(np.unique(identities)), labels, priors, floor=floor)
 
 
 def _sample(vectors: F32) -> Steps[Sample]:
@@ -171,31 +185,36 @@ def _sample(vectors: F32) -> Steps[Sample]:
     rows: Ints = np.arange(sampled, dtype=np.int64) * (count - 1) // max(1, sampled - 1)
     bins = np.empty((len(rows), count), np.uint16)
     counts = np.zeros(BINS, np.int64)
-    total = squares = 0.0
+    total = 0.0
     for block in blocks(len(rows), count * (4 + dim // IN_PRODUCT)):
         similarities = vectors[rows[block]] @ vectors.T
         total += float(similarities.sum(dtype=np.float64))
-        squares += float(np.einsum("sn,sn->", similarities, similarities, dtype=np.float64))
         bins[block] = binned(similarities)
         counts += np.bincount(bins[block].ravel(), minlength=BINS)
         yield similarities.size * (4 + dim // IN_PRODUCT)
-    mean = total / bins.size
-    return Sample(rows, bins, Histogram(counts), mean, max(0.0, squares / bins.size - mean * mean) ** 0.5)
+    return Sample(rows, bins, Histogram(counts), total / bins.size)
 
 
-def _strangers(sample: Sample, groups: Ints) -> Steps[Histogram]:
-    """The similarities of the sample's pairs that are not in one group (N,)."""
-    counts = sample.everybody.counts.copy()
+def _pairs(sample: Sample, groups: Ints, cameras: Ints) -> Steps[tuple[Histogram, Histogram]]:
+    """The similarities of the sample's pairs that are not in one group (N,), and of those linked across cameras (N,).
+
+    A pair with a camera of -1 counts for neither side of a crossing.
+    """
+    counts, across = sample.everybody.counts.copy(), np.zeros(BINS, np.int64)
     order = np.argsort(groups, kind="stable")
     ordered = groups[order]
     starts, ends = (np.searchsorted(ordered, groups[sample.rows], side) for side in ("left", "right"))
-    for block in blocks(len(sample.rows), 4 * int((ends - starts).max())):
+    for block in blocks(len(sample.rows), 8 * int((ends - starts).max())):
         sizes = ends[block] - starts[block]
         places = np.arange(int(sizes.sum())) + np.repeat(starts[block] - (np.cumsum(sizes) - sizes), sizes)
-        linked = sample.bins[block][np.repeat(np.arange(len(sizes)), sizes), order[places]]
+        others = order[places]
+        linked = sample.bins[block][np.repeat(np.arange(len(sizes)), sizes), others]
         counts -= np.bincount(linked, minlength=BINS)
-        yield 4 * len(linked) + BINS
-    return Histogram(counts)
+        own = np.repeat(cameras[sample.rows[block]], sizes)
+        crossing = (own != cameras[others]) & (own >= 0) & (cameras[others] >= 0)
+        across += np.bincount(linked[crossing], minlength=BINS)
+        yield 8 * len(linked) + 2 * BINS
+    return Histogram(counts), Histogram(across)
 
 
 def likeness_of_halves(snapshot: Snapshot, projection: Projection) -> Steps[float]:

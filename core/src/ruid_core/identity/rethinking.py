@@ -10,7 +10,7 @@ from ruid_core.identity.consolidation import names_for_groups
 from ruid_core.identity.estimate import Links, measure_links
 from ruid_core.identity.gallery import Gallery, Prepared
 from ruid_core.identity.projection import Projection, learn_projection
-from ruid_core.identity.regrouping import conflicts, joined, likeness_of_halves, project, regroup
+from ruid_core.identity.regrouping import cameras_of_owners, conflicts, joined, likeness_of_halves, project, regroup
 from ruid_core.identity.settings import IdentitySettings
 from ruid_core.identity.snapshot import Snapshot, take_snapshot
 from ruid_core.identity.steps import Steps
@@ -82,7 +82,8 @@ def _think(
         camera_count=camera_count, priors=settings.transit,
     )  # fmt: skip
     lean = yield from lean_on(transits, sighted, snapshot.owners, timing.calibration.scale)
-    regrouping = yield from regroup(*merged, lean, same, settings.calibration)
+    cameras = cameras_of_owners(snapshot.owners, snapshot.cameras)
+    regrouping = yield from regroup(*merged, lean, cameras, same, settings.calibration)
     groups, price = regrouping.groups[snapshot.owners], regrouping.calibration.price
     named = np.isin(snapshot.identities, list(snapshot.labels))
     chosen = names_for_groups(groups, snapshot.identities, np.where(named, NAMED_WEIGHT, 1.0) * snapshot.weights)
