@@ -100,9 +100,9 @@ def test_people_whom_cameras_see_very_differently_are_found_again() -> None:
     for visit in range(16):
         looks = people + 1.1 * views[:, visit % 4] + 0.1 * generator.normal(size=people.shape)
         for number, row in enumerate(looks.astype(np.float32)):
-            unit, at_s = (row / np.float32(np.linalg.norm(row)))[None], 500.0 * visit + 9.0 * number
+            unit, at_s = np.tile(row / np.float32(np.linalg.norm(row)), (4, 1)), 500.0 * visit + 9.0 * number
             camera, track = str(visit % 4), f"{visit}/{number}"
-            engine.observe(Evidence(camera, track, 0, at_s, at_s, unit, np.ones(1, np.float32), "m"))
+            engine.observe(Evidence(camera, track, 0, at_s, at_s, unit, np.ones(4, np.float32), "m"))
     engine.consolidate(9999.0)
     assert len({engine.identity_of(f"{visit}/{number}") for visit in range(16) for number in range(12)}) == 12
 
