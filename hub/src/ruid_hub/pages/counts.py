@@ -1,7 +1,7 @@
 """Counts: numbers for a period and a place, each with how sure it is and how much the cameras saw."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any, ClassVar
@@ -31,7 +31,7 @@ from ruid_hub.pages.frame import Frame, Notice
 from ruid_hub.pages.look import AnyRequest, Form, Look
 from ruid_hub.pages.notices import refusal
 from ruid_hub.pages.people import CORRECTING, LOOKING, reachable_cameras
-from ruid_hub.site import Site
+from ruid_hub.site import CameraView, Site
 
 DAY_S = 86_400.0
 PRESETS = {
@@ -141,7 +141,9 @@ async def counts_page(
 ) -> Response[str]:
     """The numbers of a period and place."""
     query = query_of(request.query_params)
-    places = await asyncio.to_thread(_places, counting, site, look, clock())
+    # In the event loop, which alone changes the live picture.
+    cameras = site.view(clock()).cameras
+    places = await asyncio.to_thread(_places, counting, cameras, look)
     place = place_of(query.place, reachable_cameras(look, site))
     frame = look.frame("counts")
     numbers = None
@@ -282,13 +284,13 @@ def _numbers(counting: Counting, site: Site, look: Look, query: CountsQuery, pla
     )
 
 
-def _places(counting: Counting, site: Site, look: Look, now_s: float) -> tuple[PlaceChoice, ...]:
+def _places(counting: Counting, cameras: Sequence[CameraView], look: Look) -> tuple[PlaceChoice, ...]:
     choices = [PlaceChoice("", "Everywhere")]
     sites = counting.sites()
     within = [known for known in sites if look.caller.reach.everywhere or look.caller.reach.covers_any(known.cameras)]
     if len(sites) > 1:
         choices += [PlaceChoice(f"site\t{known.site_id}", known.name) for known in within]
-    for camera in site.view(now_s).cameras:
+    for camera in cameras:
         if look.caller.reach.covers(camera.camera):
             choices.append(PlaceChoice(f"camera\t{camera.camera}", camera.name))
             choices += [
