@@ -1,5 +1,6 @@
 """The embedder's graph: the same numbers as plain arithmetic, and 8 bits close to float. Needs onnx."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ from numpy.typing import NDArray
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 
-from ruid_tools.models.calibration import measure_ranges  # noqa: E402 - need onnx
+from ruid_tools.models.bias_correction import correct_biases  # noqa: E402 - need onnx
+from ruid_tools.models.calibration import measure_ranges  # noqa: E402
 from ruid_tools.models.qdq import stored_bytes  # noqa: E402
 from ruid_tools.models.reid_build import build, count_work  # noqa: E402
-from ruid_tools.models.reid_equalise import equalised, refitted  # noqa: E402
+from ruid_tools.models.reid_equalise import equalised, refit_head  # noqa: E402
 from ruid_tools.models.reid_files import FLOAT_FILE, INT8_FILE  # noqa: E402
 from ruid_tools.models.reid_osnet import (  # noqa: E402
     CropSize,
@@ -160,13 +162,16 @@ def test_equalising_changes_nothing_in_float(weights: Weights, crops: NDArray[np
     assert np.allclose(embed(build_graph(changed, SIZE), crops), embed(build_graph(weights, SIZE), crops), atol=1e-4)
 
 
-def test_refitted_head_brings_eight_bits_closer_to_float(weights: Weights, crops: NDArray[np.uint8]) -> None:
+@pytest.mark.parametrize("change", [correct_biases, refit_head])
+def test_eight_bits_come_closer_to_float(
+    change: Callable[[Any, Any, list[Any]], None], weights: Weights, crops: NDArray[np.uint8]
+) -> None:
     graph = build_graph(weights, SIZE)
-    ranges = measure_ranges(graph, watched_tensors(weights, SIZE), list(crops))
-    settled = refitted(weights, SIZE, ranges, list(crops))
-    wanted = embed(graph, crops)
-    before, after = (embed(build_graph(given, SIZE, ranges), crops) for given in (weights, settled))
-    assert float(np.sum(wanted * after, axis=1).mean()) >= float(np.sum(wanted * before, axis=1).mean())
+    quantised = build_graph(weights, SIZE, measure_ranges(graph, watched_tensors(weights, SIZE), list(crops)))
+    wanted, before = embed(graph, crops), embed(quantised, crops)
+    change(quantised, graph, list(crops))
+    after = embed(quantised, crops)
+    assert float(np.sum(wanted * after, axis=1).mean()) > float(np.sum(wanted * before, axis=1).mean())
 
 
 def test_same_weights_make_the_same_files(weights: Weights, crops: NDArray[np.uint8], tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def measure_ranges(
 
     `share` of the pictures keep all their values within; the rest is cut off, and steps of 8 bits are finer for it.
     """
-    session = _watching(model, names)
+    session = watching(model, names)
     lows: list[list[float]] = []
     highs: list[list[float]] = []
     for picture in pictures:
@@ -64,7 +64,8 @@ def measure_ranges(
     return {name: (_outwards(float(least)), _outwards(float(most))) for name, least, most in limits}
 
 
-def _watching(model: onnx.ModelProto, names: Sequence[str]) -> Any:
+def watching(model: onnx.ModelProto, names: Sequence[str]) -> Any:
+    """Return an onnxruntime session whose outputs are the named tensors."""
     watching = onnx.ModelProto()
     watching.CopyFrom(model)
     del watching.graph.output[:]

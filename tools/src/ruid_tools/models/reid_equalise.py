@@ -13,13 +13,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, numpy_helper
 
-from ruid_tools.models.calibration import Picture
-from ruid_tools.models.qdq import Ranges, stored_bytes
-from ruid_tools.models.reid_osnet import NORM_EPSILON, CropSize, Floats, Weights, build_graph, lite_convolutions
+from ruid_tools.models.calibration import Picture, watching
+from ruid_tools.models.reid_osnet import CropSize, Floats, Weights, build_graph, lite_convolutions
 
 _LEAST_SHARE = 1e-3
 _RIDGE = 0.1
@@ -37,29 +35,29 @@ def equalised(weights: Weights, size: CropSize, crops: Sequence[Picture]) -> Wei
     return changed
 
 
-def refitted(weights: Weights, size: CropSize, ranges: Ranges, crops: Sequence[Picture]) -> Weights:
-    """Return weights whose head makes of the 8-bit network's vectors what the float head makes of the float ones."""
-    _, wanted = _outputs(build_graph(weights, size), ["vectors", "head"], crops)
-    vectors, given = _outputs(build_graph(weights, size, ranges), ["vectors", "head"], crops)
+def refit_head(quantised: ModelProto, graph: ModelProto, crops: Sequence[Picture]) -> None:
+    """Change the head of `quantised` to make of its vectors what the head of `graph` makes of the float ones."""
+    (wanted,) = _outputs(graph, ["head"], crops)
+    vectors, given = _outputs(quantised, ["vectors", "head"], crops)
     inputs = np.hstack([vectors, np.ones((len(vectors), 1), np.float32)]).astype(np.float64)
     squares = inputs.T @ inputs
     ridge = _RIDGE * np.trace(squares) / len(squares) * np.eye(len(squares))
     missed: Any = inputs.T @ (wanted - given)
     change: Floats = np.asarray(np.linalg.inv(squares + ridge) @ missed, np.float32)
-    factors = weights["neck.weight"] / np.sqrt(weights["neck.running_var"] + NORM_EPSILON)
-    head = weights["head.weight"] + change[:-1].T / factors[:, None]
-    return {**weights, "head.weight": head.astype(np.float32), "neck.bias": weights["neck.bias"] + change[-1]}
+    stored = {constant.name: constant for constant in quantised.graph.initializer}
+    for name, part in (("head.matrix", change[:-1]), ("head.bias", change[-1])):
+        stored[name].CopyFrom(numpy_helper.from_array(numpy_helper.to_array(stored[name]) + part, name))
 
 
 def _outputs(model: ModelProto, names: Sequence[str], crops: Sequence[Picture]) -> list[Floats]:
-    session = _watching(model, names)
+    session = watching(model, names)
     rows: list[list[Floats]] = [session.run(names, {"images": crop[None]}) for crop in crops]
     return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
 
 def _factors(weights: Weights, size: CropSize, crops: Sequence[Picture]) -> Iterator[tuple[str, Floats]]:
     names = [tensor for tensor, _ in lite_convolutions()]
-    session = _watching(build_graph(weights, size), names)
+    session = watching(build_graph(weights, size), names)
     reaches = [np.zeros(1, np.float32)] * len(names)
     for crop in crops:
         outputs: list[NDArray[Any]] = session.run(names, {"images": crop[None]})
@@ -69,9 +67,3 @@ def _factors(weights: Weights, size: CropSize, crops: Sequence[Picture]) -> Iter
         ]
     for name, reach in zip(names, reaches, strict=True):
         yield name, (reach.max() / np.maximum(reach, _LEAST_SHARE * reach.max())).astype(np.float32)
-
-
-def _watching(model: ModelProto, names: Sequence[str]) -> Any:
-    del model.graph.output[:]
-    model.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
-    return ort.InferenceSession(stored_bytes(model), providers=["CPUExecutionProvider"])
