@@ -54,6 +54,10 @@ class TestUniquePeople:
         people = unique_people(seen((1, 0, 1), (2, 5, 6), doubt=0.2, newcomer=True))
         assert people == Estimate(2, 1, 2)
 
+    def test_wrong_answers_come_together(self):
+        people = unique_people(seen(*((who, 5 * who, 5 * who + 1) for who in range(1, 51)), doubt=0.1, newcomer=True))
+        assert people == Estimate(50, 39, 50)  # 5 are wrong, give or take 1.96 times the root of 2 x 4.5
+
     def test_a_doubtful_match_may_hide_somebody(self):
         people = unique_people(seen((1, 0, 1), (1, 5, 6), doubt=0.2))
         assert people == Estimate(1, 1, 3)

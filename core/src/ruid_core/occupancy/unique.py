@@ -2,7 +2,8 @@
 
 An answer "this is somebody new" that was wrong counts one person twice; an answer "this is somebody known" that was
 wrong hides one. Each goes wrong by chance with the probability that the identity engine left open, so the number of
-wrong ones is a sum of independent trials: its mean, and 1.96 standard deviations beyond, bound the interval.
+wrong ones is a sum of trials: its mean, and 1.96 standard deviations beyond, bound the interval. The trials are not
+quite independent, because whoever is hard to recognise is so time and again: the variance counts double.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from ruid_core.occupancy.values import UNKNOWN, Appearances, Estimate, Real, Whole
 
 NORMAL_95 = 1.96
+TOGETHER = 2.0  # by how much the variance exceeds that of independent trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +73,4 @@ def _variance(doubt: Real) -> float:
 
 def _most(wrong: float, variance: float) -> float:
     """How many of these answers are wrong, at most, 19 times in 20."""
-    return wrong + NORMAL_95 * sqrt(max(variance, 0.0))
+    return wrong + NORMAL_95 * sqrt(TOGETHER * max(variance, 0.0))
