@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from ruid_core.identity.estimate import LINK_SPREAD, Links, measure_links, share_found, stray_identities
+from ruid_core.identity.estimate import (
+    LINK_SPREAD,
+    Links,
+    measure_links,
+    share_found,
+    share_shown,
+    stray_identities,
+)
 
 
 @pytest.mark.parametrize("cut", [-0.2, 0.0, 0.3])
@@ -45,3 +52,20 @@ def test_one_camera_has_no_links_to_miss() -> None:
     vectors = np.eye(4, dtype=np.float32)
     links = measure_links(vectors, np.arange(4), np.zeros(4, np.int64), 0.3)
     assert (links.identities, links.appearances, links.share) == (4, 4, 1.0)
+
+
+@pytest.mark.parametrize("cut", [-2.0, -1.0, 0.0])
+def test_the_shape_alone_shows_less_than_was_found(cut: float) -> None:
+    bell = np.random.default_rng(5).normal(size=20_000).astype(np.float32)
+    shown = share_shown(bell[bell > cut] * np.float32(0.04), 0.04 * cut)
+    assert shown <= (bell > cut).mean() + 0.02
+
+
+def test_links_that_all_lie_far_above_the_cut_for_their_spread_were_all_found() -> None:
+    links = np.random.default_rng(5).normal(0.6, 0.03, 100).astype(np.float32)
+    assert share_shown(links, 0.45) > 0.99
+    assert share_found(0.15) < 0.85, "a wider bell would have been cut"
+
+
+def test_few_links_show_nothing() -> None:
+    assert share_shown(np.array([0.5, 0.52], np.float32), 0.49) == 0.0

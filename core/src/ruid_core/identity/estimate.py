@@ -3,9 +3,11 @@
 Within one camera the same person is found again easily; across cameras many links are missed, because only
 those at or above the price are made. So the links that were made are the upper part of a bell of which the
 price cut off the rest: how far their mean lies above the price tells which share of the bell was seen (the mean
-of a truncated normal distribution; the correction for selection of Heckman 1979). With G pairs of identity and
-camera, K identities, and a share r of the cross-camera links found, N people leave K = N + (G - N)(1 - r)
-identities behind.
+of a truncated normal distribution; the correction for selection of Heckman 1979). How wide the bell is, is taken as
+known, because the few links of a site do not tell; but where they all lie well above the price for their own spread,
+as they do where cameras see alike, nothing can have been cut off, however wide the bell is elsewhere. With G pairs
+of identity and camera, K identities, and a share r of the cross-camera links found, N people leave
+K = N + (G - N)(1 - r) identities behind.
 """
 
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from ruid_core.identity.values import UniqueEstimate
 
 LINK_SPREAD = 0.13  # of one person's similarity between two cameras; .11 to .17 where links are missed
 LEAST_SHARE = 0.2
+SHAPE_DOUBT = 0.6  # of mean above the cut over spread: real links are no exact bell
 SHARE_ERROR = 0.05  # standard errors, from replays: of the share found, and of identities by wrong joins and splits
 COUNT_ERROR = 0.11
 USUAL_PEOPLE = 0.75  # people per identity, and how far sites differ from it (in logarithms)
@@ -64,7 +67,8 @@ def measure_links(vectors: F32, identities: Ints, cameras: Ints, price: float) -
     sums = group_sums(means, of_person, len(people))
     alike = float(np.einsum("nd,nd->", sums, sums) - np.einsum("nd,nd->", means, means))
     pairs = int((camera_counts * (camera_counts - 1)).sum())
-    share = share_found(alike / pairs - price) if pairs else 1.0
+    neighbours = np.einsum("nd,nd->n", means[:-1], means[1:])[of_person[:-1] == of_person[1:]]
+    share = max(share_found(alike / pairs - price), share_shown(neighbours, price)) if pairs else 1.0
     return Links(len(people), len(appearances), stray_identities(identities), share)
 
 
@@ -89,6 +93,25 @@ def share_found(mean_excess: float) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if _excess(middle) > wanted else (low, middle)
     return max(LEAST_SHARE, _above(low))
+
+
+def share_shown(links: F32, cut: float) -> float:
+    """The share above the cut that the shape of links (N,) shows at least, or 0 where it shows none.
+
+    The mean above the cut over the spread above it is 1 far out in a normal distribution and grows with the share.
+    """
+    ratio = (float(links.mean()) - cut) / max(float(links.std()), 1e-6) - SHAPE_DOUBT - 2.0 / sqrt(len(links))
+    low, high = -6.0, 3.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _excess_over_spread(middle) > ratio else (low, middle)
+    return _above(low) if ratio > _excess_over_spread(3.0) else 0.0
+
+
+def _excess_over_spread(cut: float) -> float:
+    excess = _excess(cut)
+    beyond = excess + cut
+    return excess / sqrt(1.0 - beyond * excess)
 
 
 def _above(cut: float) -> float:
