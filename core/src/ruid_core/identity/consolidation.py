@@ -43,12 +43,13 @@ def joins(work: F32, weights: F64, stop: float) -> Steps[tuple[Ints, F64]]:
     done = 0
     for start in range(len(work)):
         chains.start(start)
-        while chains.chain:
-            done += chains.step()
+        done += len(work)
+        while chains.chain or done >= STEP:
             if done >= STEP:
                 yield done
                 done = 0
-        done += len(work)
+            else:
+                done += chains.step()
     yield done
     order = np.argsort(-np.array(chains.heights), kind="stable")
     return np.array(chains.pairs, np.int64).reshape(-1, 2)[order], np.array(chains.heights)[order]
