@@ -1,21 +1,20 @@
 """Many nodes on one hub, over real TLS sockets: how much gets through, how fast it is acknowledged, what it costs.
 
-The hub is a process of its own with the real ingest, adoption and commits of whole observations to SQLite, without
-the identity engine (which is timed by itself). The nodes are simulated in this process: real uplink protocol, window
-and TLS, durable items with embeddings. In the same run the same bytes go through a bare websockets echo over TLS, one
-message at a time acknowledged by its echo within the same window, as the yardstick.
+The hub is a process of its own (`link_hub`) with everything but its pages; whether it gives identities is a setting.
+The nodes are simulated in this process: real uplink protocol, window and TLS, durable items with embeddings. In the
+same run the same bytes go through a bare websockets echo over TLS, one message at a time acknowledged by its echo
+within the same window, as the yardstick.
 """
 
 import asyncio
-import contextlib
-import logging
 import multiprocessing
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -23,31 +22,21 @@ from typing import Any
 import msgspec
 import numpy as np
 import psutil
-import structlog
 from websockets.asyncio.client import connect
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from ruid_core.wire import messages as wm
-from ruid_core.wire.adoption import Adopted, AdoptionRequest, adoption_proof
 from ruid_core.wire.codec import encode
 from ruid_core.wire.uplink import Acked, ItemKey, UplinkSession, Welcomed
-from ruid_core.wire.vectors import pack_embeddings, unpack_embeddings
+from ruid_core.wire.vectors import pack_embeddings
 from ruid_edge.enrolment import Credentials
-from ruid_hub.authority import Authority
-from ruid_hub.ingest import GroupCommit, IngestServer
-from ruid_hub.nodes import NodeRegister
-from ruid_hub.observations import Observation, TrackKey
-from ruid_hub.recognition import ReceivedItem
-from ruid_hub.store import ObservationRow, Store, open_store
+from ruid_tools.bench.identity import F32, SPREAD
+from ruid_tools.bench.link_hub import STOP, percentiles_ms, run_bench_hub
 from ruid_tools.bench.link_spool import spool_writes
 
 DIM = 512
 WINDOW = 64
-_SECRET = b"nodes of the bench are let in at once"
 _READY_WITHIN_S = 30.0
-_COMMITS_TIMED = 5000
 _WARM_UP_SHARE = 0.2
 _MEMORY_EVERY_S = 0.5
 _SPOOL_PASSAGES = 200
@@ -58,170 +47,39 @@ _SPOOL_EMBEDDINGS = 5
 
 @dataclass(frozen=True, slots=True)
 class LinkBenchSettings:
-    """How many nodes send how much for how long; `embeddings` of `DIM` half floats in each item."""
+    """How many nodes send how much for how long; `embeddings` of `DIM` half floats in each item.
+
+    With `people` the items show so many and the hub gives them identities; with none all show the same look.
+    """
 
     nodes: int = 200
     items_per_s: float = 2000.0
     seconds: float = 20.0
     embeddings: int = 1
+    people: int = 0
     thumbnail_bytes: int = 0
     folder: Path = Path()
     soak: bool = False
     """Only send at the asked pace: for how the hub's memory goes over a long time."""
 
 
-# --- the hub's process ---------------------------------------------------------------------------------
-
-
-class _Silent:
-    """Hears of the nodes and does nothing."""
-
-    def connected(self, hello: wm.Hello, at_s: float) -> None: ...
-    def disconnected(self, node_id: str, at_s: float, reason: str, *, finished: bool) -> None: ...
-    def live(self, node_id: str, live: wm.Live, at_s: float) -> None: ...
-    def health(self, node_id: str, health: wm.Health, at_s: float) -> None: ...
-    def clock_measured(self, node_id: str, *, offset_s: float, error_s: float) -> None: ...
-    def configured(self, node_id: str, configured: wm.Configured) -> None: ...
-    def still(self, node_id: str, still: wm.Still) -> None: ...
-    def missed(self, items: int) -> None: ...
-    def refused(self, code: str) -> None: ...
-
-
-def run_bench_hub(folder: str, requests: Sequence[tuple[str, bytes, bytes]], pipe: Connection) -> None:
-    """Serve until the pipe says stop: says its port and the nodes' certificates first, its account last."""
-    quiet = structlog.make_filtering_bound_logger(logging.ERROR)
-    structlog.configure(wrapper_class=quiet)
-    asyncio.run(_serve_hub(Path(folder), requests, pipe))
-
-
-async def _serve_hub(folder: Path, requests: Sequence[tuple[str, bytes, bytes]], pipe: Connection) -> None:
-    store = open_store(folder / "hub.db")
-    authority = Authority.open(folder / "authority", names=("localhost", "127.0.0.1"), now_s=time.time())
-    committer = _Committer(store)
-    register = NodeRegister(
-        store=store, authority=authority, resume_point=committer.resume_point, clock=time.time, join_secret=_SECRET
-    )
-    certificates = [await _let_in(register, authority, *request) for request in requests]
-    commits = GroupCommit(committer.commit)
-    server = IngestServer(
-        authority=authority,
-        register=register,
-        events=_Silent(),
-        commits=commits,
-        resume_point=committer.resume_point,
-        items_per_s=100_000.0,
-    )
-    committing = asyncio.create_task(commits.run())
-    async with (
-        server.listening(bind="127.0.0.1", port=0) as port,
-        serve(_echo, "127.0.0.1", 0, ssl=authority.server_context_for_pages(), compression=None) as echo,
-    ):
-        echo_port = next(iter(echo.sockets)).getsockname()[1]
-        pipe.send((port, echo_port, certificates))
-        await asyncio.to_thread(pipe.recv)
-    committing.cancel()
-    await asyncio.gather(committing, return_exceptions=True)
-    pipe.send({"observations": store.counts().observations, **committer.account(), **server.counters})
-    store.close()
-
-
-class _Committer:
-    """Commits as the hub does, on a worker thread, and keeps account of what that takes."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._points: dict[str, ItemKey] = {}
-        self._duplicates = self._items = 0
-        self._cpu_s = 0.0
-        self._commits_s: deque[float] = deque(maxlen=_COMMITS_TIMED)
-        self._commits = 0
-
-    def resume_point(self, node_id: str) -> ItemKey:
-        return self._points.get(node_id, ItemKey(0, 0))
-
-    async def commit(self, items: Sequence[ReceivedItem]) -> None:
-        started_s = time.monotonic()
-        fresh = [item for item in items if item.key > self.resume_point(item.node_id)]
-        self._duplicates += len(items) - len(fresh)
-        await asyncio.to_thread(self._write, fresh)
-        self._points.update((item.node_id, item.key) for item in fresh)
-        self._commits += 1
-        self._commits_s.append(time.monotonic() - started_s)
-
-    def _write(self, items: Sequence[ReceivedItem]) -> None:
-        started_s = time.thread_time()
-        self._store.commit([ObservationRow(_observation(item), None) for item in items])
-        self._cpu_s += time.thread_time() - started_s
-        self._items += len(items)
-
-    def account(self) -> dict[str, Any]:
-        """What was committed and what one commit took, from the loop's side and of the worker's processor."""
-        took_ms = np.array(self._commits_s or [0.0]) * 1000
-        return {
-            "duplicates": self._duplicates,
-            "commits": self._commits,
-            "items_per_commit": round(self._items / max(1, self._commits), 1),
-            "commit_ms": {f"p{share}": round(float(np.percentile(took_ms, share)), 1) for share in (50, 99)},
-            "commit_cpu_us_per_item": round(1e6 * self._cpu_s / max(1, self._items), 1),
-        }
-
-
-def _observation(item: ReceivedItem) -> Observation:
-    """What the hub stores of an item, its embeddings unpacked and checked."""
-    tracklet = item.content
-    if not isinstance(tracklet, wm.Tracklet):
-        raise TypeError("the bench sends tracklets alone")
-    return Observation(
-        node_id=item.node_id,
-        boot_epoch=item.key.boot_epoch,
-        seq=item.key.seq,
-        track=TrackKey(f"{item.node_id}/{tracklet.camera_id}", item.key.boot_epoch, tracklet.track_id),
-        part=tracklet.part,
-        final=tracklet.final,
-        started_at_s=tracklet.started_at_s,
-        ended_at_s=tracklet.ended_at_s,
-        grabbed_at_s=tracklet.grabbed_at_s,
-        received_at_s=item.received_at_s,
-        box_rel=tracklet.box_rel,
-        frames=tracklet.frames,
-        embedding_model_id=tracklet.embedding_model_id,
-        embeddings=unpack_embeddings(tracklet.embeddings, dim=item.embedding_dim),
-        qualities=np.array(tracklet.qualities, np.float32),
-        thumbnail_jpeg=tracklet.thumbnail_jpeg,
-    )
-
-
-async def _let_in(
-    register: NodeRegister, authority: Authority, node_id: str, key_der: bytes, request_der: bytes
-) -> Adopted:
-    proof = adoption_proof(_SECRET, key_der=key_der, authority_der=authority.certificate_der)
-    request = AdoptionRequest(wm.PROTOCOL_MAJOR, wm.PROTOCOL_MINOR, node_id, node_id, "bench", request_der, proof)
-    adopted = await register.ask(request, address="127.0.0.1")
-    if not isinstance(adopted, Adopted):
-        raise RuntimeError("the bench's own node was not let in")  # noqa: TRY004 - not a caller's type error
-    return adopted
-
-
-async def _echo(websocket: ServerConnection) -> None:
-    with contextlib.suppress(ConnectionClosed):
-        async for message in websocket:
-            await websocket.send(message)
-
-
 # --- the nodes -----------------------------------------------------------------------------------------
 
 
 class BenchNode:
-    """One node: sends its share at its pace, keeps what is not acknowledged, times the way to the acknowledgement."""
+    """One node: sends its share at its pace, keeps what is not acknowledged, times the way to the acknowledgement.
 
-    def __init__(self, node_id: str, context: ssl.SSLContext, template: wm.Tracklet) -> None:
+    `ways_s` is when each acknowledged item was sent and when acknowledged (monotonic).
+    """
+
+    def __init__(self, node_id: str, context: ssl.SSLContext, *, template: wm.Tracklet, looks: Iterator[bytes]) -> None:
         self.node_id = node_id
-        self.latencies_s: list[float] = []
-        self.acked = 0
+        self.ways_s: list[tuple[float, float]] = []
         self.seq = 0
         self.welcomed_at_s = 0.0
         self._context = context
         self._template = template
+        self._looks = looks
         self._waiting: deque[tuple[ItemKey, wm.Item, float]] = deque()
 
     async def run(self, port: int, *, items_per_s: float, until_s: float) -> None:
@@ -267,7 +125,12 @@ class BenchNode:
         self.seq += 1
         now_s = time.time()
         content = msgspec.structs.replace(
-            self._template, track_id=self.seq, started_at_s=now_s - 2, ended_at_s=now_s, grabbed_at_s=now_s
+            self._template,
+            track_id=self.seq,
+            started_at_s=now_s - 2,
+            ended_at_s=now_s,
+            grabbed_at_s=now_s,
+            embeddings=next(self._looks),
         )
         item = wm.Item(1, self.seq, content)
         session.send_item(item)
@@ -281,8 +144,7 @@ class BenchNode:
             if isinstance(event, Acked):
                 now_s = time.monotonic()
                 while self._waiting and self._waiting[0][0] <= event.through:
-                    self.latencies_s.append(now_s - self._waiting.popleft()[2])
-                    self.acked += 1
+                    self.ways_s.append((self._waiting.popleft()[2], now_s))
 
     def _hello(self) -> wm.Hello:
         return wm.Hello(
@@ -313,11 +175,16 @@ async def _bench(settings: LinkBenchSettings) -> dict[str, Any]:
     template = _template(settings)
     async with _hub(settings) as hub:
         process = psutil.Process(hub.pid)
-        nodes = [BenchNode(node_id, context, template) for node_id, context in hub.contexts.items()]
+        nodes = [
+            BenchNode(node_id, context, template=template, looks=_looks(settings, number))
+            for number, (node_id, context) in enumerate(hub.contexts.items())
+        ]
         figures: dict[str, Any] = {"paced": await _paced(settings, nodes, hub.port, process)}
+        if settings.people:
+            figures["paced"] |= _identified(nodes, await hub.ask("identities"))
         if not settings.soak:
             figures |= await _at_most(settings, nodes, hub, template)
-        account = await hub.stop()
+        account = await hub.ask(STOP)
     sent = sum(node.seq for node in nodes)
     return {
         "nodes": settings.nodes,
@@ -369,17 +236,37 @@ async def _paced(
     took_s = time.monotonic() - started_s
     cpu = process.cpu_times()
     cpu_s = cpu.user + cpu.system - cpu_before.user - cpu_before.system
-    latencies_ms = np.array([latency for node in nodes for latency in node.latencies_s] or [np.inf]) * 1000
-    acked = sum(node.acked for node in nodes)
+    acked = sum(len(node.ways_s) for node in nodes)
     return {
         "asked_items_per_s": settings.items_per_s,
         "items_per_s": round(acked / took_s, 1),
-        "send_to_ack_ms": {f"p{share}": round(float(np.percentile(latencies_ms, share)), 1) for share in (50, 95, 99)},
+        "send_to_ack_ms": percentiles_ms([acked_s - sent_s for node in nodes for sent_s, acked_s in node.ways_s]),
         "hub_cpu_percent": round(100 * cpu_s / took_s, 1),
         "hub_cpu_us_per_item": round(1e6 * cpu_s / max(1, acked), 1),
         "hub_memory_mb": memory_trend(memory_mb, seconds=took_s),
         "seconds": round(took_s, 1),
     }
+
+
+def _identified(nodes: Sequence[BenchNode], told: dict[str, Any]) -> dict[str, Any]:
+    """How the hub did with identities, and what its consolidations did to the acknowledgements."""
+    thought_s = told.pop("thought_s")
+    return {
+        **told,
+        "consolidations": len(thought_s),
+        "send_to_ack_while_thinking_ms": percentiles_ms(
+            while_thinking_s([way_s for node in nodes for way_s in node.ways_s], thought_s)
+        ),
+    }
+
+
+def while_thinking_s(
+    ways_s: Sequence[tuple[float, float]], thought_s: Sequence[tuple[float, float]]
+) -> Iterator[float]:
+    """How long each of the ways took (from, to) that a consolidation (from, to) crossed."""
+    for sent_s, acked_s in ways_s:
+        if any(sent_s <= to_s and from_s <= acked_s for from_s, to_s in thought_s):
+            yield acked_s - sent_s
 
 
 def memory_trend(samples_mb: Sequence[float], *, seconds: float) -> dict[str, float]:
@@ -411,11 +298,11 @@ async def _storm(nodes: Sequence[BenchNode], port: int) -> dict[str, float]:
 
 async def _flood(nodes: Sequence[BenchNode], port: int, *, seconds: float) -> float:
     """Every node as fast as its window allows: the most that the hub takes in."""
-    before = sum(node.acked for node in nodes)
+    before = sum(len(node.ways_s) for node in nodes)
     started_s = time.monotonic()
     until_s = started_s + seconds
     await asyncio.gather(*(node.run(port, items_per_s=0.0, until_s=until_s) for node in nodes))
-    return round((sum(node.acked for node in nodes) - before) / (time.monotonic() - started_s), 1)
+    return round((sum(len(node.ways_s) for node in nodes) - before) / (time.monotonic() - started_s), 1)
 
 
 async def _echo_rate(hub: "_Hub", template: wm.Tracklet, *, nodes: int, seconds: float) -> float:
@@ -452,9 +339,9 @@ class _Hub:
     contexts: dict[str, ssl.SSLContext]
     pipe: Connection
 
-    async def stop(self) -> dict[str, Any]:
-        """Stop it and return its account."""
-        self.pipe.send("stop")
+    async def ask(self, word: str) -> dict[str, Any]:
+        """Say a word and return the answer; the hub's account where it was told to stop."""
+        self.pipe.send(word)
         return await asyncio.to_thread(self.pipe.recv)
 
 
@@ -465,7 +352,10 @@ async def _hub(settings: LinkBenchSettings) -> AsyncGenerator[_Hub]:
     requests = [(node_id, each.key_der, each.request(node_id)) for node_id, each in credentials.items()]
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(
-        target=run_bench_hub, args=(str(settings.folder), requests, theirs), daemon=True
+        target=run_bench_hub,
+        args=(str(settings.folder), requests, theirs),
+        kwargs={"identities": settings.people > 0},
+        daemon=True,
     )
     process.start()
     try:
@@ -486,9 +376,31 @@ def _credentials(folder: Path, number: int) -> Credentials:
     return Credentials.open(folder / "nodes" / str(number))
 
 
+def _looks(settings: LinkBenchSettings, number: int) -> Iterator[bytes]:
+    """The packed embeddings of one node's items after another, without end.
+
+    Everybody passes a node once before anybody passes it again.
+    """
+    if not settings.people:
+        return repeat(_template(settings).embeddings)
+    faces = _unit_rows(np.random.default_rng(1), settings.people)
+    return _passing(faces, settings.embeddings, np.random.default_rng((2, number)))
+
+
+def _passing(faces: F32, embeddings: int, generator: np.random.Generator) -> Iterator[bytes]:
+    while True:
+        for person in generator.permutation(len(faces)).tolist():
+            rows = faces[person] + np.float32(SPREAD) * _unit_rows(generator, embeddings)
+            yield pack_embeddings(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+
+def _unit_rows(generator: np.random.Generator, rows: int) -> F32:
+    """(rows, DIM) directions at random."""
+    drawn = generator.standard_normal((rows, DIM), dtype=np.float32)
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+
 def _template(settings: LinkBenchSettings) -> wm.Tracklet:
-    rows = np.random.default_rng(1).normal(size=(settings.embeddings, DIM)).astype(np.float32)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return wm.Tracklet(
         camera_id="cam0",
         track_id=0,
@@ -500,7 +412,7 @@ def _template(settings: LinkBenchSettings) -> wm.Tracklet:
         box_rel=(0.1, 0.2, 0.3, 0.6),
         frames=20,
         embedding_model_id="bench",
-        embeddings=pack_embeddings(rows),
+        embeddings=pack_embeddings(_unit_rows(np.random.default_rng(1), settings.embeddings)),
         qualities=(0.9,) * settings.embeddings,
         thumbnail_jpeg=b"\xff\xd8" * (settings.thumbnail_bytes // 2),
     )

@@ -18,10 +18,11 @@ def link(
     rate: float = 2000.0,
     seconds: float = 20.0,
     embeddings: int = 1,
+    people: int = 0,
     soak: bool = False,
     json: bool = False,
 ) -> None:
-    """Time the link between many simulated nodes and a hub: items a second, send to acknowledgement, a storm.
+    """Time the link between many simulated nodes and a hub: items a second, to acknowledgement and identity, a storm.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ def link(
         For how long to send at that rate.
     embeddings
         Embeddings (512 half floats) in each item.
+    people
+        How many different people the items show; the hub then tells who is who. 0: it gives nobody an identity.
     soak
         Only send at that rate, to see how the hub's memory goes (with --seconds 600, say).
     json
@@ -41,7 +44,13 @@ def link(
     with tempfile.TemporaryDirectory(prefix="ruid-bench-link-") as folder:
         figures = bench_link(
             LinkBenchSettings(
-                nodes=nodes, items_per_s=rate, seconds=seconds, embeddings=embeddings, folder=Path(folder), soak=soak
+                nodes=nodes,
+                items_per_s=rate,
+                seconds=seconds,
+                embeddings=embeddings,
+                people=people,
+                folder=Path(folder),
+                soak=soak,
             )
         )
     if json:
@@ -58,9 +67,11 @@ def _lines(figures: dict[str, Any]) -> Iterator[str]:
         f"Asked for {paced['asked_items_per_s']:.0f} items/s: {paced['items_per_s']:.0f}/s acknowledged, "
         f"{ack['p50']} ms in the median, {ack['p99']} ms at the 99th percentile."
     )
+    if "identity_ms" in paced:
+        yield from _identity_lines(paced)
     yield (
         f"Hub: {paced['hub_cpu_percent']} % of a core, {paced['hub_cpu_us_per_item']:.0f} µs an item, "
-        f"{hub['commit_cpu_us_per_item']:.0f} of them for the commit ({hub['items_per_commit']} items each)."
+        f"{hub['commit_cpu_us_per_item']:.0f} of them to recognise and commit it ({hub['items_per_commit']} at once)."
     )
     yield (
         f"Hub's memory: {memory['warm']} MB once warm, {memory['middle']} in the middle, {memory['end']} in the end, "
@@ -77,3 +88,13 @@ def _lines(figures: dict[str, Any]) -> Iterator[str]:
             f"{figures['spool']['written_mb_per_day']} MB for {figures['spool']['passages_per_day']} a day."
         )
     yield f"Lost {figures['items_lost']}, duplicated {figures['items_duplicated']}."
+
+
+def _identity_lines(paced: dict[str, Any]) -> Iterator[str]:
+    until, thinking = paced["identity_ms"], paced["send_to_ack_while_thinking_ms"]
+    yield f"From send to identity {until['p50']} ms in the median, {until['p99']} ms at the 99th percentile."
+    if thinking:
+        yield (
+            f"While the hub thought again ({paced['consolidations']} times, {paced['longest_step_ms']} ms the longest "
+            f"step): send to acknowledgement {thinking['p50']} ms, {thinking['p99']} ms at the 99th percentile."
+        )
