@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
 from edge_node.capture.rtsp_camera import RtspCamera
+from edge_node.capture.rtsp_h264 import H264Clip
 from ruid_core.wire import messages as wm
 from ruid_core.wire.uplink import ItemKey
 from ruid_edge.capture import Frame, SourceLost
@@ -23,6 +24,7 @@ from ruid_edge.node import EdgeNode
 from ruid_edge.settings import EdgeSettings
 from ruid_edge.spool import Spool
 from ruid_edge.watchdog import Watchdog
+from system.playing import CLIPS
 
 FIRST = ItemKey(-1, -1)
 PATIENCE_S = 90.0
@@ -191,10 +193,21 @@ async def test_a_network_camera_that_comes_and_goes_is_followed_and_its_password
             await told.until(lambda: bool(told.said("camera lost")))
             camera.silent.clear()
             gaps = await told.gaps_told()
-            camera.size_px = (640, 480)
+            camera.bar.size_px = (640, 480)
             await told.frames(30)
             summary = told.node.summary()
     written = capfd.readouterr()
     everything = "".join(map(repr, [told.logged, gaps, summary, written.out, written.err]))
     assert SECRET not in everything
     assert "stopped giving pictures" in gaps[0].reason
+
+
+async def test_people_are_seen_in_what_network_cameras_send_through_packets_that_get_lost(tmp_path: Path) -> None:
+    with RtspCamera(shows=H264Clip(CLIPS / "west.mp4")) as camera:
+        async with running(tmp_path, f"door={camera.address}") as told:
+            camera.lossy.set()
+            await told.frames(10)
+            camera.lossy.clear()
+            await told.until(lambda: told.camera["detections"] > 0)
+    assert not told.said("camera lost")
+    assert told.camera["drops"]["stale_after_opening"] > 0

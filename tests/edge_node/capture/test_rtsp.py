@@ -1,17 +1,20 @@
 """Network cameras over RTSP, read by OpenCV itself: passwords, silence, other sizes, garbage, going and coming back."""
 
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
 
+import numpy as np
 import pytest
 
-from edge_node.capture.rtsp_camera import RtspCamera
+from edge_node.capture.rtsp_camera import MovingBar, RtspCamera
+from edge_node.capture.rtsp_h264 import H264Clip
 from ruid_edge.capture import CaptureLoop, Frame, FrameExchange, SourceLost
 from ruid_edge.capture.cameras import OpenCvCamera
 from ruid_edge.capture.loop import CaptureEvents
-from system.playing import poll
+from system.playing import CLIPS, poll
 
 PATIENCE_S = 60.0
 PASSWORD = "s3cret"  # noqa: S105 - of a camera that lives as long as its test
@@ -61,8 +64,10 @@ class Log:
     """What the loop told."""
 
     lost: list[str] = field(default_factory=list[str])
+    refused: list[str] = field(default_factory=list[str])
     back: list[str] = field(default_factory=list[str])
     sizes_px: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    late_s: list[float] = field(default_factory=list[float])
     flowing: Event = field(default_factory=Event)
     gone: Event = field(default_factory=Event)
 
@@ -71,6 +76,8 @@ class Log:
         self.gone.set()
 
     def note_frame(self, frame: Frame, replaced: bool) -> None:
+        assert frame.stream_s is not None
+        self.late_s.append(frame.captured_at_s - frame.stream_s)
         self.flowing.set()
 
     @property
@@ -80,7 +87,7 @@ class Log:
             lost=self.note_loss,
             back=lambda from_s, to_s, reason: self.back.append(reason),
             captured=self.note_frame,
-            refused=self.lost.append,
+            refused=self.refused.append,
             jumped=lambda step_s: None,
             ended=lambda: None,
             failed=lambda error: None,
@@ -146,7 +153,7 @@ def test_a_camera_that_answers_nothing_is_given_up_in_time_and_tried_again() -> 
 
 def test_pictures_of_another_size_and_garbage_do_not_end_a_stream() -> None:
     with RtspCamera() as camera, watched(camera) as log:
-        camera.size_px = (640, 480)
+        camera.bar.size_px = (640, 480)
         poll(lambda: (640, 480) in log.sizes_px, within_s=PATIENCE_S, what="the new size")
         camera.garbage.set()
         assert log.flows_again()
@@ -154,6 +161,38 @@ def test_pictures_of_another_size_and_garbage_do_not_end_a_stream() -> None:
         assert log.flows_again()
         assert len(camera.visited_s) == 1 + len(log.lost)
     assert log.sizes_px[0] == (320, 240)
+
+
+@pytest.fixture(scope="module")
+def h264() -> H264Clip:
+    return H264Clip(CLIPS / "west.mp4")
+
+
+@pytest.mark.parametrize("coding", ["jpeg", "h264"])
+def test_pictures_that_gathered_while_a_stream_was_opened_are_passed_over(
+    coding: str, request: pytest.FixtureRequest
+) -> None:
+    """All that are shown are equally late, by the camera's clock; the gathered ones would be seconds apart."""
+    shows = MovingBar() if coding == "jpeg" else request.getfixturevalue("h264")
+    with RtspCamera(shows=shows) as camera, watched(camera) as log:
+        poll(lambda: len(log.late_s) >= 20, within_s=PATIENCE_S, what="twenty frames")
+    assert log.late_s[0] - np.median(log.late_s) < 0.5
+    assert set(log.refused) == {"stale_after_opening"}
+    assert len(log.refused) >= 5
+
+
+@pytest.mark.parametrize("fault", ["lossy", "garbage"])
+def test_lost_packets_and_broken_pictures_do_not_end_a_stream_in_h264(fault: str, h264: H264Clip) -> None:
+    with RtspCamera(shows=h264) as camera, watched(camera) as log:
+        getattr(camera, fault).set()
+        time.sleep(1.0)
+        getattr(camera, fault).clear()
+        assert log.flows_again()
+        assert log.flows_again()
+        assert len(camera.visited_s) == 1
+    assert log.sizes_px == [(372, 576)]
+    assert log.lost == []
+    assert ("undecodable" in log.refused) == (fault == "garbage")
 
 
 def read_to_the_end(source: OpenCvCamera) -> None:

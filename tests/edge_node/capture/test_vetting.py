@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ruid_edge.capture import Frame
-from ruid_edge.capture.vetting import ClockWatch, RateLimit, fault_of
+from ruid_edge.capture.vetting import ClockWatch, OpeningWatch, RateLimit, fault_of
 
 PICTURE = np.zeros((48, 64, 3), np.uint8)
 
@@ -36,6 +36,31 @@ def test_a_clock_that_is_set_is_noticed_and_one_that_drifts_is_not() -> None:
     pairs = [(1000.0, 5.0), (1000.6, 5.5), (1301.0, 6.0), (1301.5, 6.5), (1201.0, 7.0)]
     steps = [clock.step_s(Frame(PICTURE, at_s, at_s, 1), monotonic_s=monotonic_s) for at_s, monotonic_s in pairs]
     assert steps == [0.0, 0.0, pytest.approx(299.9), 0.0, pytest.approx(-101.0)]
+
+
+def passed_over(*moments: tuple[float | None, float]) -> list[bool]:
+    """Whether frames of these times, by the sender's clock and ours, are stale just after a stream was opened."""
+    watch = OpeningWatch()
+    frames = [(Frame(PICTURE, 1.0, 1.0, 1, stream_s=stream_s), at_s) for stream_s, at_s in moments]
+    return [watch.is_stale(frame, monotonic_s=at_s) for frame, at_s in frames]
+
+
+def test_pictures_that_come_faster_than_they_were_taken_are_stale_until_one_is_waited_for() -> None:
+    gathered = [(0.0, 50.0), (0.0, 50.001), (0.1, 50.002), (0.2, 50.04)]
+    live = [(0.3, 50.12), (0.4, 50.121), (0.5, 50.3)]  # a late one and the next at once: that is the network
+    assert passed_over(*gathered, *live) == [True] * 4 + [False] * 3
+
+
+def test_a_stream_in_its_time_loses_one_picture_and_a_camera_without_a_clock_none() -> None:
+    assert passed_over((7.0, 50.0), (7.1, 50.1), (7.2, 50.2)) == [True, False, False]
+    assert passed_over((None, 50.0), (None, 50.001)) == [False, False]
+
+
+def test_what_comes_too_fast_for_long_is_shown_as_it_comes() -> None:
+    a_file = [(number / 10, 50 + number / 1000) for number in range(200)]
+    assert passed_over(*a_file).index(False) == 101
+    clock_that_stands = [(0.0, 50 + number / 10) for number in range(40)]
+    assert passed_over(*clock_that_stands).index(False) == 21
 
 
 @settings(deadline=None)

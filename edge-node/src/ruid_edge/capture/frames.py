@@ -20,6 +20,8 @@ class Frame:
 
     `captured_at_s` is the time of the scene (a recording has its own), `grabbed_at_s` when the frame reached us,
     both in seconds since the Unix epoch. `scene` counts up whenever continuity is lost: a loop, a reconnection.
+    `stream_s` is the picture's time in a live stream by the sender's clock, in seconds from anywhere, where there is
+    one, and `undecodable_before` counts the pictures just before it that were broken.
     """
 
     picture_bgr: NDArray[np.uint8]
@@ -27,6 +29,8 @@ class Frame:
     grabbed_at_s: float
     scene: int
     small_bgr: NDArray[np.uint8] | None = None
+    stream_s: float | None = None
+    undecodable_before: int = 0
 
 
 class FrameSource(Protocol):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ruid_edge.capture.exchange import FrameExchange
 from ruid_edge.capture.frames import Frame, FrameSource, SourceLost
-from ruid_edge.capture.vetting import ClockWatch, RateLimit, fault_of
+from ruid_edge.capture.vetting import ClockWatch, OpeningWatch, RateLimit, fault_of
 from ruid_edge.errors import EdgeError
 
 _FIRST_WAIT_S = 0.5
@@ -66,7 +66,7 @@ class CaptureLoop:
         self._frame_at_s: float | None = None
         self._size_px = (0, 0)
         self._jumps = 0
-        self._clock, self._limit = ClockWatch(), RateLimit()
+        self._clock, self._limit, self._opening = ClockWatch(), RateLimit(), OpeningWatch()
         self._thread = threading.Thread(target=self._run, name=f"capture-{camera_id}", daemon=True)
 
     def start(self) -> None:
@@ -115,6 +115,7 @@ class CaptureLoop:
         with self._waiting(allowed_s=_OPENING_S):
             self._source.open()
         self._frame_at_s = None
+        self._opening = OpeningWatch()
         self._size_px = self._source.size_px
         self._events.opened(*self._size_px)
 
@@ -146,7 +147,11 @@ class CaptureLoop:
         return False
 
     def _take(self, frame: Frame, *, waited_s: float) -> None:
+        for _ in range(frame.undecodable_before):
+            self._events.refused("undecodable")
         fault = fault_of(frame)
+        if not fault and self._opening.is_stale(frame, monotonic_s=time.monotonic()):
+            fault = "stale_after_opening"
         if fault:
             self._events.refused(fault)
             return

@@ -9,8 +9,16 @@ from ruid_edge.capture.frames import Frame
 
 _LEAST_SIDE_PX = 32
 _JUMP_S = 1.0
+_FASTER = 2.0
+"""A picture that comes in less than half the time since the one before was taken was not waited for."""
+_LONGEST_GATHERED_S = 10.0
+_LONGEST_PASSING_S = 2.0
+"""What comes too fast for longer is no camera, or its clock is wrong: it is shown as it comes."""
 _SLACK = 0.1
 """Frames come a little early; one is not passed over for a tenth of the wanted gap."""
+
+_Moment = tuple[float, float]
+"""By the sender's clock and by ours."""
 
 
 def fault_of(frame: Frame) -> str:
@@ -37,6 +45,35 @@ class ClockWatch:
         step_s = 0.0 if self._apart_s is None else apart_s - self._apart_s
         self._apart_s = apart_s
         return step_s if abs(step_s) >= _JUMP_S else 0.0
+
+
+@dataclass(slots=True)
+class OpeningWatch:
+    """Tells the pictures that gathered while a stream was opened: they come much faster than they were taken.
+
+    OpenCV's FFmpeg looks at up to some seconds of a stream before it opens, keeps them, and hands them out as fast as
+    they are read. One watch for each opening; it is over with the first picture that had to be waited for.
+    """
+
+    _seen: tuple[_Moment, _Moment] | None = None
+    _over: bool = False
+
+    def is_stale(self, frame: Frame, *, monotonic_s: float) -> bool:
+        """Return whether the frame is older than its time says."""
+        if self._over or frame.stream_s is None:
+            return False
+        now = (frame.stream_s, monotonic_s)
+        first, last = self._seen or (now, now)
+        self._seen = (first, now)
+        shown_s, took_s = _between(last, now)
+        gathered_s, passing_s = _between(first, now)
+        was_waited_for = 0 < shown_s < _FASTER * took_s
+        self._over = was_waited_for or gathered_s > _LONGEST_GATHERED_S or passing_s > _LONGEST_PASSING_S
+        return not self._over
+
+
+def _between(earlier: _Moment, later: _Moment) -> _Moment:
+    return later[0] - earlier[0], later[1] - earlier[1]
 
 
 @dataclass(slots=True)
