@@ -1,5 +1,8 @@
 """Answers about long periods are worked out once for all who ask."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 from hub_fakes import FakeClock
 from ruid_hub.counting.memory import LONG_S, MOST_ANSWERS, REMEMBERED_S, Memory
 
@@ -20,6 +23,26 @@ def test_a_long_period_is_answered_once_for_a_while():
     clock.now_s += REMEMBERED_S
     answers.append(memory.answer("month", length_s=LONG_S + 1, work_out=asked))
     assert answers == [1, 1, 1, 2]
+
+
+def test_who_asks_while_an_answer_is_worked_out_anew_takes_the_one_before():
+    clock, asked, begun, may_end = FakeClock(), Asked(), Event(), Event()
+    memory = Memory(clock)
+
+    def slowly() -> int:
+        begun.set()
+        may_end.wait(10)
+        return asked()
+
+    memory.answer("month", length_s=LONG_S + 1, work_out=asked)
+    clock.now_s += REMEMBERED_S
+    with ThreadPoolExecutor(1) as other:
+        renewed = other.submit(memory.answer, "month", length_s=LONG_S + 1, work_out=slowly)
+        assert begun.wait(10)
+        meanwhile = memory.answer("month", length_s=LONG_S + 1, work_out=asked)
+        may_end.set()
+    assert (meanwhile, renewed.result()) == (1, 2)
+    assert memory.answer("month", length_s=LONG_S + 1, work_out=asked) == 2
 
 
 def test_a_short_period_is_counted_each_time():
