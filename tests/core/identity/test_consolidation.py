@@ -1,5 +1,7 @@
 """Constrained average linkage does what a slow and obvious one does."""
 
+import gc
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -54,6 +56,20 @@ def test_joins_fall_in_similarity() -> None:
     rows = np.random.default_rng(1).normal(size=(30, 4)).astype(np.float32)
     _, heights = _joins(rows @ rows.T, np.zeros((30, 30), np.bool_), -9.0)
     assert (np.diff(heights) <= 1e-6).all()
+
+
+def test_joining_makes_no_garbage_collection_due() -> None:
+    rows = np.random.default_rng(2).normal(size=(1200, 8)).astype(np.float32)
+    work = rows @ rows.T
+    np.fill_diagonal(work, NEVER)
+    gc.disable()
+    try:
+        before = gc.get_count()[0]
+        new_containers = [gc.get_count()[0] - before for _ in joins(work, np.ones(1200), -9.0)]
+    finally:
+        gc.enable()
+    assert len(new_containers) > 20
+    assert max(new_containers) < 100
 
 
 def test_the_largest_overlap_keeps_the_name() -> None:

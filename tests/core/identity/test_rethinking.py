@@ -1,7 +1,9 @@
 """A consolidation in steps comes to what one at a go does, and never undoes what happened meanwhile."""
 
+import gc
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,9 @@ from ruid_core.identity import (
     Rethinking,
     TrackletEngine,
     gallery,
+    rethinking,
 )
+from ruid_core.identity.steps import STEP
 
 F32 = NDArray[np.float32]
 PEOPLE = np.random.default_rng(11).normal(size=(12, 24)).astype(np.float32)
@@ -250,6 +254,47 @@ def test_archives_are_found_by_a_coarse_first_look_too(monkeypatch: pytest.Monke
         looks = (_evidence(f"again-{number}", 20_000.0 + 10 * number, row) for number, row in enumerate(PEOPLE))
         answers.append([engine.observe(look).identity_id for look in looks])
     assert answers[0] == answers[1]
+
+
+def test_no_step_is_long_when_the_table_of_tracks_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    work: list[int] = []
+    think = rethinking._think  # pyright: ignore[reportPrivateUsage]
+
+    def counted(*given: Any) -> Generator[int, None, rethinking.Thought]:
+        thinking = think(*given)
+        while True:
+            try:
+                work.append(next(thinking))
+            except StopIteration as ended:
+                return ended.value
+            yield work[-1]
+
+    monkeypatch.setattr(rethinking, "_think", counted)
+    engine, generator = _engine(), np.random.default_rng(4)
+    looks = generator.normal(size=(1000, 256)).astype(np.float32)
+    for number in range(3072):
+        look = looks[number % 1000] + generator.normal(size=256).astype(np.float32) / np.float32(3.0)
+        engine.restore(
+            _evidence(f"t{number}", 10.0 * number, look, camera=f"c{number % 4}", crops=2), f"p{number % 1000}"
+        )
+    engine.consolidate(1e6)
+    eigenvectors, of_all_tracks = 256**3, 16 * 3072 * 256
+    longest = sorted(work, reverse=True)
+    assert longest[0] == eigenvectors
+    assert longest[1] <= of_all_tracks
+    assert longest[2] <= 4 * STEP
+    assert sum(one > 1.5 * STEP for one in work) < 12
+    assert len(work) > 500
+
+
+def test_folded_tracks_are_nothing_that_a_garbage_collection_looks_through() -> None:
+    engine, looked_through = _engine(most_tracks=32), list[int]()
+    for number in range(1200):
+        engine.observe(_evidence(f"t{number}", 10.0 * number, PEOPLE[number % 12]))
+        if number in {600, 1199}:
+            gc.collect()
+            looked_through.append(len(gc.get_objects()))
+    assert looked_through[1] - looked_through[0] < 60
 
 
 # --- whatever happens ----------------------------------------------------------------------------------------

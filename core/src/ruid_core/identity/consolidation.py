@@ -52,18 +52,23 @@ def joins(work: F32, weights: F64, stop: float) -> Steps[tuple[Ints, F64]]:
                 done += chains.step()
     yield done
     order = np.argsort(-np.array(chains.heights), kind="stable")
-    return np.array(chains.pairs, np.int64).reshape(-1, 2)[order], np.array(chains.heights)[order]
+    return np.array([chains.kept, chains.gone], np.int64).T[order], np.array(chains.heights)[order]
 
 
 @dataclass(slots=True)
 class _Chains:
-    """The state of a search: groups not joined yet are rows of `work`, `chain` leads to ever nearer ones."""
+    """The state of a search: groups not joined yet are rows of `work`, `chain` leads to ever nearer ones.
+
+    Of every join so far, the row that was `kept`, the one `gone` into it and how alike they were. These are numbers by
+    themselves: a garbage collection, which looks through the whole process, is due after so many new containers.
+    """
 
     work: F32
     weights: F64
     stop: float
     chain: list[int] = field(default_factory=list[int])
-    pairs: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    kept: list[int] = field(default_factory=list[int])
+    gone: list[int] = field(default_factory=list[int])
     heights: list[float] = field(default_factory=list[float])
 
     def start(self, row: int) -> None:
@@ -84,7 +89,8 @@ class _Chains:
         if before < 0 or work[last, before] < height:
             chain.append(nearest)
             return len(work)
-        self.pairs.append((before, last))
+        self.kept.append(before)
+        self.gone.append(last)
         self.heights.append(float(height))
         del chain[-2:]
         _join(work, self.weights, before, last)

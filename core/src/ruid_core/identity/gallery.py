@@ -9,9 +9,10 @@ archive, one vector with a count, and leave behind from when to when each camera
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ruid_core.identity.arrays import F32, F64, Flags, Ints, group_sums, grown, unit_row, unit_rows
 from ruid_core.identity.constraints import ArchivedSpans
@@ -245,8 +246,11 @@ class Identities:
         return row
 
 
-class Folded(NamedTuple):
-    """A track whose look has gone into an archive: whose, and when which camera saw it."""
+class Folded(Struct, frozen=True, gc=False):
+    """A track whose look has gone into an archive: whose, and when which camera saw it.
+
+    There may be very many, and numbers hold nothing else: garbage collections need not look through them.
+    """
 
     identity: int
     camera: int
@@ -377,7 +381,7 @@ class Gallery:
             for camera, started_s, until_s in spans:
                 self.spans.add(camera, new, started_s, until_s)
             for track in names[old]:
-                self.folded[track] = self.folded[track]._replace(identity=new)
+                self.folded[track] = replace(self.folded[track], identity=new)
         return [names[old] for old, _ in moves]
 
     def _lift_archive(self, old: int) -> tuple[F32, F32, float, list[tuple[int, float, float]]]:

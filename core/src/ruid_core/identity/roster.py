@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import numpy as np
+from msgspec.structs import astuple, replace
 
 from ruid_core.identity.arrays import F32, F64
 from ruid_core.identity.errors import UnknownIdentity
@@ -64,7 +65,7 @@ def _move_folded(gallery: Gallery, tracks: list[str], old: int, new: int) -> Non
     identities = gallery.identities
     gallery.lay_archive(new, *_take_share(gallery, old, len(tracks)), len(tracks))
     for track in tracks:
-        gallery.folded[track] = gallery.folded[track]._replace(identity=new)
+        gallery.folded[track] = replace(gallery.folded[track], identity=new)
     identities.seen_s[new] = max(identities.seen_s[new], *(gallery.folded[track].until_s for track in tracks))
     _settle_spans(gallery, old)
     _settle_spans(gallery, new)
@@ -115,7 +116,7 @@ def _times(gallery: Gallery, tracks: Names) -> tuple[list[str], F64]:
     times = [
         (rows.cameras[row], rows.started_s[row], rows.at_s[row])
         if (row := rows.rows.get(name)) is not None
-        else gallery.folded[name][1:]
+        else astuple(gallery.folded[name])[1:]
         for name in names
     ]
     return names, np.array(times, np.float64).reshape(-1, 3)

@@ -4,6 +4,7 @@ Both see the same stream: a closed population of which everybody comes back agai
 one camera after the other. Times are of this machine's processor; the ratio is what carries over.
 """
 
+import gc
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -129,6 +130,7 @@ def bench_identity(
     `observations` are timed per size, `soak` observations of 300 people if it is not 0; a restart knows
     `restart` people.
     """
+    gc.freeze()  # as the hub does when it is up
     reports = tuple(_size(people, observations, clock) for people in sizes)
     return IdentityBench(
         reports,
@@ -200,7 +202,7 @@ def _soak(people: int, observations: int, clock: Callable[[], float]) -> SoakRep
         engine.observe(evidence)
         if number % 20_000 == 0:
             engine.consolidate(evidence.at_s)
-        if number % max(1, observations // LOOKS_PER_TRACK // 10) == 0 and len(rss_mb) < 10:
+        if number % max(1, observations // 10) == 0 and len(rss_mb) < 10:
             rss_mb.append(_rss_mb())
             state_mb.append(engine.state_bytes() / 2**20)
     return SoakReport(people, observations, tuple(rss_mb), tuple(state_mb), observations / (clock() - started_s))
