@@ -35,15 +35,18 @@
     ctx.restore();
   };
 
+  // Before anything is pointed at, the legend names the columns alone.
+  const value = (_, number) => number ?? "";
+
   const series = (column) => column.draw === "bars"
-    ? { label: column.name, fill: colour("--accent"), stroke: colour("--accent"), width: 0, paths: uPlot.paths.bars({ size: [0.7, 48], radius: 0.15 }), points: { show: false } }
-    : { label: column.name, stroke: colour("--warn"), width: 2, dash: [6, 4], points: { show: column.values.length < MANY, size: 6, fill: colour("--surface") } };
+    ? { label: column.name, value, fill: colour("--accent"), stroke: colour("--accent"), width: 0, paths: uPlot.paths.bars({ size: [0.7, 48], radius: 0.15 }), points: { show: false } }
+    : { label: column.name, value, stroke: colour("--warn"), width: 2, dash: [6, 4], points: { show: column.values.length < MANY, size: 6, fill: colour("--surface") } };
 
   const draw = (place) => {
     const table = document.getElementById(place.dataset.chart);
     const all = columns(table);
     const labels = all[0].values;
-    const shown = all.filter((column) => column.draw === "bars" || column.draw === "line");
+    const shown = all.filter((column) => column.draw === "bars" || (column.draw === "line" && column.values.some(Boolean)));
     const low = all.find((column) => column.draw === "low");
     const high = all.find((column) => column.draw === "high");
     const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--edge"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
@@ -59,7 +62,7 @@
         { ...axis, grid: { show: false }, size: 32, space: 20 + 7 * Math.max(...labels.map((label) => label.length)), incrs: [1, 2, 3, 4, 6, 12, 24, 48], values: (_, ticks) => ticks.map((tick) => labels[tick] ?? "") },
         { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 100000] },
       ],
-      series: [{ label: all[0].name, value: (_, index) => labels[index] ?? "–" }, ...shown.map(series)],
+      series: [{ label: all[0].name, value: (_, index) => labels[index] ?? "" }, ...shown.map(series)],
       hooks: low && high ? { draw: [whiskers(numbers(low), numbers(high))] } : {},
     }, [labels.map((_, index) => index), ...shown.map(numbers)], place);
     new ResizeObserver(() => chart.setSize({ width: place.clientWidth, height: 250 })).observe(place);

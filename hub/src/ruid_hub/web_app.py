@@ -140,6 +140,7 @@ def create_web_app(parts: HubParts, settings: WebSettings) -> Litestar:
         time_zone=settings.time_zone,
         pictures_kept_s=parts.store.retention.thumbnails_s,
         clock=parts.clock,
+        waiting=lambda: len(parts.nodes.pending()) if parts.nodes is not None else 0,
     )
     feed = LiveFeed(site=parts.site, renderer=templates, notifier=parts.notifier, clock=parts.clock)
     parts.metrics.registry.register(

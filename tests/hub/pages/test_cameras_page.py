@@ -7,7 +7,16 @@ from hub_fakes import NOON_S
 from ruid_core.wire.messages import CameraConfig, Line, Zone
 from ruid_hub.identities import DriftAlarm, DriftKind
 from ruid_hub.observations import CoverageGap
-from ruid_hub.pages.cameras import DAY_S, GapMark, ShapesForm, changes_of, gap_marks, sparks, with_shapes
+from ruid_hub.pages.cameras import (
+    DAY_S,
+    GapMark,
+    ShapesForm,
+    changes_of,
+    gap_marks,
+    sparks,
+    unheard_percent,
+    with_shapes,
+)
 from ruid_hub.site import HealthSample
 
 
@@ -22,6 +31,12 @@ def sample(at_s: float, *, fps: float = 9.0, temperature_c: float | None = None)
 def test_gaps_that_overlap_are_one_mark_and_only_the_last_day_counts():
     marks = gap_marks([gap(-DAY_S - 100, -DAY_S * 0.75), gap(-DAY_S * 0.8, -DAY_S / 2)], NOON_S)
     assert marks == (GapMark(0.0, 50.0),)
+
+
+def test_the_strip_is_grey_until_a_camera_was_first_heard():
+    assert unheard_percent([], [], NOON_S) == 100
+    assert unheard_percent([sample(-DAY_S / 4), sample(0)], [], NOON_S) == 75
+    assert unheard_percent([sample(-DAY_S / 4)], [gap(-DAY_S, -60)], NOON_S) == 0
 
 
 def test_what_a_node_does_not_measure_is_not_drawn():

@@ -1,5 +1,7 @@
 """What the Cameras page says of a node besides its cameras."""
 
+from dataclasses import replace as with_fields
+
 from msgspec.structs import replace
 
 from hub.pages.test_rendering import ADMIN, Elements, make_templates
@@ -24,6 +26,23 @@ def test_how_far_its_clock_is_off_is_said_once_it_is_known() -> None:
     assert "node-clock" not in shown(site).texts
     site.clock_measured("node-1", offset_s=-1.5, error_s=0.011)
     assert shown(site).text("node-clock") == "clock off by -1.50 s, give or take 0.02 s"
+
+
+def test_a_clock_that_is_right_as_far_as_one_can_tell_is_said_to_be() -> None:
+    site = Site()
+    site.node_connected(hello(), NOON_S)
+    site.clock_measured("node-1", offset_s=-0.004, error_s=0.011)
+    assert shown(site).text("node-clock") == "clock right to 0.02 s"
+
+
+def test_an_open_page_gets_how_each_node_does_with_what_waits() -> None:
+    templates, site = make_templates(), Site()
+    site.node_connected(hello(cameras={"cam": "Entrance"}), NOON_S)
+    frame = templates.frame("cameras", caller=ADMIN, csrf="token")
+    page = CamerasPage(frame, (), (NodeCard(NODE, site.view(NOON_S).cameras),), (), "", {}, partial=True)
+    sent = templates.block(page, "pending")
+    assert sent.index('id="pending"') < sent.index("<hx-partial id=") < sent.index("Entrance")
+    assert "<hx-partial" not in templates.page(with_fields(page, partial=False))
 
 
 def test_why_it_started_anew_is_said_as_text_until_a_run_that_began_well() -> None:

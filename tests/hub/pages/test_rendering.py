@@ -22,7 +22,7 @@ from ruid_hub.pages.person import PersonPage, WhyPage
 from ruid_hub.pages.rendering import ErrorPage, LivePage, Templates
 from ruid_hub.pages.settings import SettingsPage
 from ruid_hub.pages.sites import SitesPage
-from ruid_hub.pages.texts import percent, span
+from ruid_hub.pages.texts import effort, lasting, percent, quickly, span
 from ruid_hub.site import Site, SiteView, UniqueCount
 
 HOSTILE = """</h3><script>alert(1)</script><img src=x onerror=alert(2)>" onload='x' {{ 7*7 }} </template>\r\ndata: x"""
@@ -143,8 +143,8 @@ class TestLivePage:
         assert entrance.text("camera-people") == "2"
         assert entrance.text("camera-fps") == "9.9 fps"
         assert entrance.text("camera-frame-age") == "just now"
-        assert entrance.text("camera-latency") == "80 / 80 ms"
-        assert entrance.text("camera-drops") == "3 late 3"
+        assert entrance.text("camera-latency") == "80 ms 95 in 100: 80 ms"
+        assert entrance.text("camera-drops") == "3 late"
 
     def test_a_camera_that_is_down_shows_since_when_and_no_count(self, templates: Templates, busy: Site):
         yard = Elements(templates.camera(busy.view(NOON_S).cameras[2]))
@@ -268,3 +268,37 @@ class TestFrame:
     def test_every_form_that_changes_something_carries_the_token(self, templates: Templates):
         page = live_page(templates, Site().view(NOON_S))
         assert page.count('method="post"') == page.count('name="_csrf" value="token"') == 1
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "words"),
+    [(86_400, "24 hours"), (3600, "1 hour"), (90 * 86_400, "90 days"), (36 * 3600, "36 hours"), (1800, "30 min")],
+)
+def test_how_long_something_is_kept_is_said_in_whole_hours_or_days(duration_s: float, words: str):
+    assert lasting(duration_s) == words
+
+
+@pytest.mark.parametrize(("duration_ms", "words"), [(80, "80 ms"), (1440, "1.4 s"), (168_681, "2 min 49 s")])
+def test_a_short_time_is_said_in_the_unit_that_one_reads_at_a_glance(duration_ms: float, words: str):
+    assert quickly(duration_ms) == words
+
+
+def test_what_a_node_gave_up_is_one_plain_sentence_with_the_last_rate_alone():
+    steps = ("embeddings_halved", "detector_input_smaller", "detector_10_per_s", "detector_5_per_s")
+    assert effort(steps) == "looks at most 5 times a second, describes people less often and looks at a smaller picture"
+    assert effort(steps[:1]) == "describes people less often"
+    assert effort(("new_step",)) == "new step"
+
+
+def test_devices_that_wait_are_told_to_admins_on_every_page():
+    templates = Templates(
+        WEB_DIR,
+        site_name="Corner shop",
+        time_zone=UTC,
+        pictures_kept_s=86_400,
+        clock=lambda: NOON_S,
+        waiting=lambda: 2,
+    )
+    viewer = Caller("vera", Role.VIEWER, Reach(), Way.SESSION)
+    assert Elements(live_page(templates, Site().view(NOON_S))).text("waiting") == "2 ask to be let in"
+    assert templates.frame("live", caller=viewer).waiting == templates.frame().waiting == 0

@@ -1,18 +1,22 @@
 """Audit: who looked at whom, and who changed what."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import urlencode
 
 from litestar import Response, get
 
-from ruid_hub.access import Audit, AuditEntry
+from ruid_hub.access import Access, Audit, AuditEntry
+from ruid_hub.access.accounts import Accounts
 from ruid_hub.api.given import Given
+from ruid_hub.counting import Counting
+from ruid_hub.nodes import NodeRegister
 from ruid_hub.pages.cameras import ADMINISTERING
 from ruid_hub.pages.frame import Frame
 from ruid_hub.pages.look import AnyRequest, Look
+from ruid_hub.site import Site
 
 ENTRIES_SHOWN = 50
 TEXT = 80
@@ -76,6 +80,9 @@ WORDS = {
 """Actions in words."""
 
 
+WAYS = {"session": "in a browser", "token": "by a token", "proxy": "by a proxy", "open": "without"}
+
+
 @dataclass(frozen=True, slots=True)
 class AuditPage:
     """What pages/audit.html needs."""
@@ -86,6 +93,10 @@ class AuditPage:
     entries: tuple[AuditEntry, ...]
     words: Callable[[str], str]
     """What an entry's action is in words."""
+    called: Callable[[AuditEntry], str]
+    """What an entry was about, by its name where it still has one."""
+    ways: dict[str, str]
+    """How somebody was known, in words."""
     kinds: dict[str, str]
     kind: str
     actor: str
@@ -95,13 +106,23 @@ class AuditPage:
 
 
 @get("/audit", guards=ADMINISTERING, include_in_schema=False)
-async def audit_page(request: AnyRequest, look: Given[Look], audit: Given[Audit]) -> Response[str]:
+async def audit_page(
+    request: AnyRequest,
+    look: Given[Look],
+    audit: Given[Audit],
+    access: Given[Access],
+    site: Given[Site],
+    counting: Given[Counting | None],
+    nodes: Given[NodeRegister | None],
+) -> Response[str]:
     """The trail, newest first."""
     asked = request.query_params
     kind = asked.get("kind", "")
     kind = kind if kind in KINDS else ""
     actor, subject = (asked.get(name, "").strip()[:TEXT] for name in ("actor", "subject"))
     before = asked.get("before", "")
+    # In the event loop, which alone changes the live picture.
+    cameras = {camera: site.name_of(camera) for camera in site.cameras()}
     entries = await asyncio.to_thread(
         audit.entries,
         ENTRIES_SHOWN + 1,
@@ -116,6 +137,8 @@ async def audit_page(request: AnyRequest, look: Given[Look], audit: Given[Audit]
         frame=look.frame("audit"),
         entries=tuple(shown),
         words=in_words,
+        called=await asyncio.to_thread(names, access.accounts, cameras, counting, nodes),
+        ways=WAYS,
         kinds=KINDS,
         kind=kind,
         actor=actor,
@@ -123,6 +146,24 @@ async def audit_page(request: AnyRequest, look: Given[Look], audit: Given[Audit]
         more=f"/audit?{urlencode(onward)}" if len(entries) > ENTRIES_SHOWN else "",
     )
     return look.page(page)
+
+
+def names(
+    accounts: Accounts, cameras: Mapping[str, str], counting: Counting | None, nodes: NodeRegister | None
+) -> Callable[[AuditEntry], str]:
+    """Says what is called what today: users, tokens, nodes, cameras and sites, never people who were seen."""
+    known: dict[str, Mapping[str, str]] = {
+        "user": {str(user.user_key): user.name for user in accounts.users()},
+        "token": {str(token.token_key): token.name for token in accounts.tokens()},
+        "node": {node.node_id: node.name for node in nodes.nodes()} if nodes is not None else {},
+        "camera": cameras,
+        "site": {each.site_id: each.name for each in counting.sites()} if counting is not None else {},
+    }
+
+    def called(entry: AuditEntry) -> str:
+        return known.get(entry.action.partition(".")[0], {}).get(entry.subject, entry.subject)
+
+    return called
 
 
 def in_words(action: str) -> str:

@@ -26,6 +26,7 @@ from ruid_hub.pages.frame import Frame, Notice
 from ruid_hub.pages.look import Form, Look, sees_all
 from ruid_hub.pages.notices import refusal
 from ruid_hub.pages.people import CORRECTING, LOOKING
+from ruid_hub.pages.texts import quickly
 from ruid_hub.site import CameraView, Site
 from ruid_hub.store import Store
 from ruid_hub.store import pages as reading
@@ -72,6 +73,8 @@ class CamerasPage:
     """The hub's own, which nodes show in their log."""
     changes: Mapping[str, tuple[CameraChange, ...]]
     """What each camera of which something changed within the last day shows differently."""
+    partial: bool = False
+    """For an open page: with the block `pending` comes how each node does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,8 @@ class CameraPage:
     gaps: tuple[CoverageGap, ...]
     """Of the last day, the newest first."""
     gap_marks: tuple[GapMark, ...]
+    unheard_percent: float
+    """So much of the strip, from its left, lies before the camera was first heard."""
     coverage: CameraCoverage | None
     """Of the last day, as the counts have it; None before the camera has sent anything."""
     config: CameraConfig | None
@@ -166,6 +171,7 @@ async def cameras_page(
         strays=tuple(view for view in views if view.camera not in theirs),
         fingerprint=nodes.fingerprint if is_admin else "",
         changes=changes_of(drifts(), {view.camera for view in views}, since_s=clock() - DAY_S),
+        partial=look.partial,
     )
     return look.block(page, "pending") if look.partial else look.page(page)
 
@@ -235,12 +241,14 @@ async def camera_page(
     gaps = await asyncio.to_thread(_gaps, look.store, camera, now_s - DAY_S)
     told = _told(nodes, camera)
     config = None if told is None else told.camera(camera.rpartition("/")[2])
+    samples = await health_over_time(look.store, site, camera, since_s=now_s - DAY_S, at_s=now_s)
     page = CameraPage(
         frame=look.frame("cameras"),
         camera=view,
-        sparks=sparks(await health_over_time(look.store, site, camera, since_s=now_s - DAY_S, at_s=now_s)),
+        sparks=sparks(samples),
         gaps=tuple(gaps[:GAPS_SHOWN]),
         gap_marks=gap_marks(gaps, now_s),
+        unheard_percent=unheard_percent(samples, gaps, now_s),
         coverage=await asyncio.to_thread(_coverage, counting, camera, now_s),
         config=config,
         changes=changes_of(drifts(), {camera}, since_s=now_s - DAY_S).get(camera, ()),
@@ -356,12 +364,19 @@ def gap_marks(gaps: Sequence[CoverageGap], now_s: float) -> tuple[GapMark, ...]:
     )
 
 
+def unheard_percent(samples: Sequence[HealthSample], gaps: Sequence[CoverageGap], now_s: float) -> float:
+    """How much of the last day lies before the first thing that is known of a camera."""
+    known_s = [*(sample.at_s for sample in samples[:1]), *(gap.from_s for gap in gaps)]
+    from_s = min(known_s, default=now_s)
+    return round(100 * max(0.0, 1 - (now_s - from_s) / DAY_S), 3)
+
+
 def sparks(samples: Sequence[HealthSample]) -> tuple[Spark, ...]:
     """Frames, temperature, time to identity, processor and spool of the last day, as far as the node says."""
     measures: tuple[tuple[str, str, Callable[[HealthSample], float | None]], ...] = (
         ("Frames", "fps", lambda sample: round(sample.fps, 1)),
         ("Temperature", "°C", lambda sample: None if sample.temperature_c is None else round(sample.temperature_c)),
-        ("Time to identity", "ms", lambda sample: sample.latency_p50_ms),
+        ("Recognised within", "ms", lambda sample: sample.latency_p50_ms),
         ("Processor", "%", lambda sample: None if sample.cpu_percent is None else round(sample.cpu_percent)),
         ("Waiting to be sent", "reports", lambda sample: sample.spool_items),
     )
@@ -382,6 +397,8 @@ def _spark(
         for at_s, value in seen
     )
     drawn = " ".join(points) if len(seen) > 1 else "0,15 100,15"
+    if unit == "ms":
+        return Spark(name, quickly(seen[-1][1]), f"between {quickly(low)} and {quickly(high)}", drawn)
     return Spark(name, f"{seen[-1][1]:g} {unit}", f"between {low:g} and {high:g} {unit}", drawn)
 
 

@@ -126,7 +126,7 @@ class CountsPage:
     places: tuple[PlaceChoice, ...]
     place_name: str
     numbers: Numbers | None
-    """None where what was asked cannot be counted; the notice says why."""
+    """None where what was asked cannot be counted, and the notice says why, or where no camera has counted yet."""
     exports: Mapping[str, str]
     """Address of the API by name: visits and crossings behind the numbers."""
 
@@ -148,7 +148,8 @@ async def counts_page(
     frame = look.frame("counts")
     numbers = None
     try:
-        numbers = await asyncio.to_thread(_numbers, counting, site, look, query, place, clock())
+        if cameras:
+            numbers = await asyncio.to_thread(_numbers, counting, site, look, query, place, clock())
     except CountingError as error:
         frame = replace(frame, notice=refusal(error))
     page = CountsPage(

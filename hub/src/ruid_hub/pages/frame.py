@@ -70,14 +70,16 @@ class Frame:
     """Shown in the header and the window's title."""
     assets: str
     """Changes with the static files; appended to their addresses so that browsers may keep them."""
-    pictures_kept_h: int
-    """For how many hours thumbnails are kept; the footer says so."""
+    pictures_kept_s: float
+    """How long thumbnails are kept; the footer says so."""
     here: str = ""
     """Key of the place that the page belongs to."""
     viewer: Viewer | None = None
     """None where nobody is signed in."""
     places: tuple[Place, ...] = ()
     """Where the viewer may go."""
+    waiting: int = 0
+    """So many nodes ask to be let in; only admins are told."""
     csrf: str = ""
     """Goes into every form that changes something."""
     notice: Notice | None = None

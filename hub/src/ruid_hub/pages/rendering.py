@@ -48,7 +48,10 @@ class ErrorPage:
 
 
 class Templates:
-    """The page templates of one hub; texts for people use `time_zone`."""
+    """The page templates of one hub; texts for people use `time_zone`. `waiting` nodes ask to be let in.
+
+    Whoever changes how long pictures are kept sets `pictures_kept_s`, which every page names.
+    """
 
     def __init__(
         self,
@@ -58,11 +61,13 @@ class Templates:
         time_zone: tzinfo,
         pictures_kept_s: float,
         clock: Callable[[], float],
+        waiting: Callable[[], int] = lambda: 0,
     ) -> None:
         self.site_name = site_name
         self.assets = _fingerprint(web_dir / "static")
         self.time = SiteTime(time_zone, clock)
-        self._pictures_kept_h = round(pictures_kept_s / 3600)
+        self.pictures_kept_s = pictures_kept_s
+        self._waiting = waiting
         self._environment = Environment(
             loader=FileSystemLoader(web_dir / "templates"),
             autoescape=True,
@@ -82,12 +87,14 @@ class Templates:
         self, here: str = "", *, caller: Caller | None = None, csrf: str = "", notice: Notice | None = None
     ) -> Frame:
         """What surrounds a page for somebody; only what leads to pages that they may see."""
+        viewer = None if caller is None else Viewer.of(caller)
         return Frame(
             site_name=self.site_name,
             assets=self.assets,
-            pictures_kept_h=self._pictures_kept_h,
+            pictures_kept_s=self.pictures_kept_s,
             here=here,
-            viewer=None if caller is None else Viewer.of(caller),
+            viewer=viewer,
+            waiting=self._waiting() if viewer is not None and viewer.may_administer else 0,
             places=() if caller is None else tuple(place for place in PLACES if place.open_to(caller)),
             csrf=csrf,
             notice=notice,

@@ -102,7 +102,9 @@ async def settings_page(
     myself = await asyncio.to_thread(access.accounts.user, look.caller.user_key) if signed_in else None
     admin = None
     if look.caller.role >= Role.ADMIN and look.caller.reach.everywhere:
-        admin = await asyncio.to_thread(_administration, access, look.store, site, counting, nodes)
+        # In the event loop, which alone changes the live picture.
+        cameras = tuple((camera, site.name_of(camera)) for camera in site.cameras())
+        admin = await asyncio.to_thread(_administration, access, look.store, cameras, counting, nodes)
         admin = replace(admin, troubles=not_ready(), certificate=bool(authority_pem))
     page = SettingsPage(
         frame=look.frame("settings", said),
@@ -246,6 +248,7 @@ async def save_retention(data: Form, look: Given[Look], store: Given[Store], aud
             most_bytes=round(float(str(data.get("most_mb", "") or 0)) * MB),
         )
         await asyncio.to_thread(store.set_retention, kept)
+        look.templates.pictures_kept_s = kept.thumbnails_s
     except BadRetention as error:
         return look.go("/settings#privacy", refusal(error))
     except ValueError:
@@ -266,9 +269,12 @@ async def _changed(
 
 
 def _administration(
-    access: Access, store: Store, site: Site, counting: Counting, nodes: NodeRegister | None
+    access: Access,
+    store: Store,
+    cameras: tuple[tuple[str, str], ...],
+    counting: Counting,
+    nodes: NodeRegister | None,
 ) -> Administration:
-    cameras = tuple((camera, site.name_of(camera)) for camera in site.cameras())
     known = nodes.nodes() if nodes is not None else ()
     return Administration(
         users=tuple(access.accounts.users()),

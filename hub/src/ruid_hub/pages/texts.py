@@ -1,11 +1,22 @@
 """How the pages write times, durations, shares and names."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from ruid_hub.live.picture import element_id
 from ruid_hub.site import default_label
+
+WORDS = {
+    "embeddings_halved": "describes people less often",
+    "detector_input_smaller": "looks at a smaller picture",
+    "inference_busy": "while it was busy",
+    "image_unreadable": "with a picture that could not be read",
+    "frame_unusable": "that could not be used",
+}
+"""What nodes call their steps and the reasons of skipped frames."""
+_RATE = re.compile(r"detector_(\d+)_per_s")
 
 
 def span(duration_s: float) -> str:
@@ -16,6 +27,36 @@ def span(duration_s: float) -> str:
             rest = seconds % step // lower_step
             return f"{seconds // step} {unit}" + (f" {rest} {lower}" if rest else "")
     return f"{seconds} s"
+
+
+def lasting(duration_s: float) -> str:
+    """How long something is kept, in words: `24 hours`, `90 days`; `36 min` where it is not a whole number of hours."""
+    for unit, length_s, least in (("day", 86_400, 2), ("hour", 3600, 1)):
+        count, rest_s = divmod(round(duration_s), length_s)
+        if count >= least and not rest_s:
+            return plural(count, unit, f"{unit}s")
+    return span(duration_s)
+
+
+def quickly(duration_ms: float) -> str:
+    """A short time: `80 ms`, `1.4 s`, `2 min 49 s`."""
+    if duration_ms < 1000:
+        return f"{round(duration_ms)} ms"
+    return f"{duration_ms / 1000:.1f} s" if duration_ms < 10_000 else span(duration_ms / 1000)
+
+
+def plain(word: str) -> str:
+    """What a node calls something, in plain words; what has none yet is spelt out."""
+    return WORDS.get(word) or word.replace("_", " ")
+
+
+def effort(steps: Sequence[str]) -> str:
+    """What a node gave up to keep pace; of the rates the last one holds."""
+    rates = [found[1] for step in steps if (found := _RATE.fullmatch(step))]
+    said = [plain(step) for step in steps if not _RATE.fullmatch(step)]
+    if rates:
+        said.insert(0, f"looks at most {rates[-1]} times a second")
+    return " and ".join(filter(None, (", ".join(said[:-1]), *said[-1:])))
 
 
 def percent(share: float) -> str:
@@ -87,6 +128,10 @@ class SiteTime:
             "ago": self.ago,
             "bucket": self.bucket,
             "span": span,
+            "lasting": lasting,
+            "quickly": quickly,
+            "plain": plain,
+            "effort": effort,
             "percent": percent,
             "element_id": anchor,
         }
