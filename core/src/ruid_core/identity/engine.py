@@ -56,7 +56,7 @@ FIRST_REFRESH = 4
 CONSIDERED = 8  # how many of the most alike are weighed with time
 TIME_MATTERS_WITHIN = 10.0  # log-odds of the best, and so many below even odds: time cannot make up for more
 TIME_MATTERS_FROM = 5.0
-NO_LINKS = Links(identities=1, appearances=1, strays=0.0, share=1.0)
+NO_LINKS = Links(identities=1, appearances=1, share=1.0, doubt=0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,6 @@ def _think(
     chosen = names_for_groups(groups, snapshot.identities, np.where(named, NAMED_WEIGHT, 1.0) * snapshot.weights)
     yield 512 * len(groups)
     helped = yield from lean_of_links(lean, snapshot.owners[:tracks], groups[:tracks], snapshot.cameras)
-    links = measure_links(vectors[:tracks], groups[:tracks], snapshot.cameras, price - helped)
-    yield 16 * vectors.size
+    links = yield from measure_links(vectors[:tracks], groups[:tracks], snapshot.cameras, price - helped)
     prepared = yield from gallery.prepare(projection, snapshot.tracks, vectors[:tracks], epoch=snapshot.epoch)
     return Thought(projection, prepared, regrouping.calibration, groups, chosen, links, transits)
