@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from hub_fakes import FakeClock
-from ruid_hub.access import OpenId, OpenIdSettings, Role
+from ruid_hub.access import OpenId, OpenIdSettings, Reach, Role
 
 ISSUER = "https://login.example.org/realm"
 CLIENT, SECRET = "ruid-hub", "the client's secret: 100 %"
@@ -46,7 +46,13 @@ class FakeProvider:
     away: bool = False
     _sent: dict[str, str] = field(default_factory=dict[str, str])
 
-    def openid(self, *, roles: Mapping[str, Role] | None = None, secret: str = SECRET) -> OpenId:
+    def openid(
+        self,
+        *,
+        roles: Mapping[str, Role] | None = None,
+        reach: Mapping[str, Reach] | None = None,
+        secret: str = SECRET,
+    ) -> OpenId:
         """A hub's side that talks to this provider."""
         settings = OpenIdSettings(
             issuer=ISSUER,
@@ -56,6 +62,7 @@ class FakeProvider:
             scopes="openid profile",
             claim="groups",
             roles=roles or {"admins": Role.ADMIN, "staff": Role.OPERATOR},
+            reach=reach or {},
         )
         return OpenId(settings, clock=self.clock, transport=httpx.MockTransport(self._answer))
 

@@ -30,6 +30,7 @@ def test_a_bad_setting_is_named(variable: str, value: str) -> None:
         ({"RUID_OIDC_CLIENT_ID": ""}, "RUID_OIDC_CLIENT_ID"),
         ({"RUID_OIDC_ROLES": ""}, "RUID_OIDC_ROLES"),
         ({"RUID_OIDC_ROLES": "admins=emperor"}, "RUID_OIDC_ROLES"),
+        ({"RUID_OIDC_REACH": "site:north"}, "RUID_OIDC_REACH"),
         ({"RUID_SETUP_CODE": "short"}, "RUID_SETUP_CODE"),
     ],
 )

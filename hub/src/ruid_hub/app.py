@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ import structlog
 
 from ruid_core.identity import IdentityEngine
 from ruid_hub import __version__
-from ruid_hub.access import Access, AccessMode, Audit, OpenId, OpenIdSettings, roles_of
+from ruid_hub.access import Access, AccessMode, Audit, OpenId, OpenIdSettings, reach_of, roles_of
 from ruid_hub.api.network import LOOPBACK_NAMES, Proxies
 from ruid_hub.authority import Authority, own_names
 from ruid_hub.backup import back_up_before_update, drop_own_backups, make_backup
@@ -122,17 +122,30 @@ def _had_nodes(settings: HubSettings) -> bool:
         store.close()
 
 
-async def _be_hub(
-    settings: HubSettings, authority: Authority, presence: Presence, *, store: Store, stop: asyncio.Event
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Works:
+    """What works in a hub, put together and not started yet."""
+
+    service: HubService
+    commits: GroupCommit
+    register: NodeRegister
+    ingest: IngestServer
+    integrations: Integrations
+    parts: HubParts
+
+
+def _works(settings: HubSettings, authority: Authority, store: Store) -> _Works:
     site, notifier, metrics = Site(), ChangeNotifier(), HubMetrics()
     recogniser = Recogniser(store=store, engine=_engine(settings))
     service = HubService(site=site, store=store, recogniser=recogniser, notifier=notifier, metrics=metrics)
     commits = GroupCommit(service.commit)
     register = _register(settings, authority, store, recogniser)
-    resume_point = recogniser.resume_point
     ingest = IngestServer(
-        authority=authority, register=register, events=service, commits=commits, resume_point=resume_point
+        authority=authority,
+        register=register,
+        events=service,
+        commits=commits,
+        resume_point=recogniser.resume_point,
     )
     integrations = _integrations(settings, store=store, site=site, hub_id=authority.hub_id[:12])
     parts = _parts(
@@ -148,33 +161,41 @@ async def _be_hub(
         nodes=register,
         authority_pem=authority.certificate_pem,
     )
+    return _Works(service, commits, register, ingest, integrations, parts)
+
+
+async def _be_hub(
+    settings: HubSettings, authority: Authority, presence: Presence, *, store: Store, stop: asyncio.Event
+) -> None:
+    works = _works(settings, authority, store)
     web_settings = _web_settings(settings)
-    web_app = create_web_app(parts, web_settings)
-    has_nodes = partial(has_own_nodes, store)
+    web_app = create_web_app(works.parts, web_settings)
     tls = authority.server_context_for_pages() if settings.https == "auto" else None
     listener = _listener(settings.bind, settings.http_port)
-    await service.start()
+    has_nodes = partial(has_own_nodes, store)
+    setup_code = {"setup-code": lambda: works.parts.access.setup_code}
+    await works.service.start()
     async with (
         serving(web_app, listener, tls=tls, proxies=web_settings.proxies) as http_port,
-        ingest.listening(bind=settings.bind, port=settings.node_port) as node_port,
-        local_commands(register, Path(settings.state_dir), also={"setup-code": lambda: parts.access.setup_code}),
+        works.ingest.listening(bind=settings.bind, port=settings.node_port) as node_port,
+        local_commands(works.register, Path(settings.state_dir), also=setup_code),
         _background(
-            service.run(),
-            commits.run(),
-            integrations.run(),
-            _forget_old_access(parts),
+            works.service.run(),
+            works.commits.run(),
+            works.integrations.run(),
+            _forget_old_access(works.parts),
             be_found(settings.role, replace(presence, port=node_port), bind=settings.bind, has_nodes=has_nodes),
             _renew(authority, settings),
         ) as duties,
         watched(),
     ):
-        _tell_setup_code(settings, parts.access)
+        _tell_setup_code(settings, works.parts.access)
         _tell_up(http_port, node_port)
         await _first_of(stop, duties)
-        notifier.close()
-    await service.close()
+        works.parts.notifier.close()
+    await works.service.close()
     if settings.summary_file:
-        _write_summary(Path(settings.summary_file), {**service.summary(), **ingest.counters})
+        _write_summary(Path(settings.summary_file), {**works.service.summary(), **works.ingest.counters})
 
 
 def _parts(
@@ -206,6 +227,7 @@ def _openid(settings: HubSettings) -> OpenId | None:
         scopes=settings.oidc_scopes,
         claim=settings.oidc_claim,
         roles=roles_of(settings.oidc_roles),
+        reach=reach_of(settings.oidc_reach),
     )
     return OpenId(wanted, clock=time.time)
 

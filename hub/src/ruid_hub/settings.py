@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from ruid_hub.access.openid import roles_of, safe_address
+from ruid_hub.access.openid import reach_of, roles_of, safe_address
 from ruid_hub.errors import BadSettings
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -25,11 +25,13 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
     they have signed in. A new hub is set up with `setup_code`, or, where none is given, with one that it writes into
     its log. `oidc_issuer` is the address of an identity provider (OpenID Connect) that people may sign in with too;
     `oidc_client_id` and `oidc_client_secret` are what it knows this hub by, `oidc_name` stands on the button,
-    `oidc_claim` (groups) is what `oidc_roles` maps to roles: `admins=admin; staff=operator; *=viewer`. With `https`
-    on `auto` the port of the pages speaks https and sends other machines there; `off` is for a reverse proxy on the
-    same machine or network that does it. `database_url` is a postgresql:// address, empty for a file in the state
-    folder. `engine` names the identity engine, `web_dir` the folder of templates and static files; With `role` on
-    `auto` this becomes the hub where the network has none, and stands by where it has; on `edge` it rests.
+    `oidc_claim` (groups) is what `oidc_roles` maps to roles: `admins=admin; staff=operator; *=viewer`, and
+    `oidc_reach` to sites, nodes and cameras: `admins=everywhere; north=site:north`; where that is empty, admins of the
+    hub say who sees what. With `https` on `auto` the port of the pages speaks https and sends other machines there;
+    `off` is for a reverse proxy on the same machine or network that does it. `database_url` is a postgresql://
+    address, empty for a file in the state folder. `engine` names the identity engine, `web_dir` the folder of templates
+    and static files. With `role` on `auto` this becomes the hub where the network has none, and stands by where it
+    has; on `edge` it rests.
     `names` lists further names and addresses (separated by spaces) that the hub's certificate is good for: those of
     the machine that a container runs on. A node that can read `join_file`, which the hub writes, is let in unasked.
     `mqtt_…`, `webhook_…`, `ntfy_…`, `smtp_url` and `mail_…` (recipients separated by spaces) tell other systems about
@@ -54,6 +56,7 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
     oidc_scopes: str = "openid profile email"
     oidc_claim: str = "groups"
     oidc_roles: str = ""
+    oidc_reach: str = ""
     state_dir: str = "var/hub"
     database_url: str = ""
     web_dir: str = str(_SOURCE_TREE_WEB)
@@ -134,6 +137,10 @@ def _check_openid(settings: HubSettings) -> None:
         roles = roles_of(settings.oidc_roles)
     except ValueError as error:
         raise BadSettings(f"RUID_OIDC_ROLES: {error}; write 'admins=admin; staff=operator; *=viewer'") from error
+    try:
+        reach_of(settings.oidc_reach)
+    except ValueError as error:
+        raise BadSettings(f"RUID_OIDC_REACH: {error}; write 'admins=everywhere; north=site:north'") from error
     if not roles:
         raise BadSettings("RUID_OIDC_ROLES is empty: nobody could come in; write 'admins=admin; *=viewer'")
 

@@ -9,9 +9,10 @@ import pytest
 from access_fakes import OWNER, PASSWORD
 from hub_fakes import FakeClock
 from openid_fakes import ISSUER, FakeProvider
-from ruid_hub.access import Access, NoRole, OpenIdError, Role, Vouched, WrongPassword, roles_of
+from ruid_hub.access import Access, NoRole, OpenIdError, Reach, Role, Vouched, WrongPassword, reach_of, roles_of
 from ruid_hub.access.door import VOUCHED_S
 from ruid_hub.access.openid import FLOW_S, KEYS_NOT_BEFORE_S, NotVouchedFor, OpenId
+from ruid_hub.access.values import EVERYWHERE
 from ruid_hub.store import Store
 
 HOME = {"address": "192.168.0.2", "browser": "Firefox"}
@@ -45,6 +46,17 @@ class TestOpenId:
         assert (await sign_in(provider, provider.openid(roles=roles_of("*=viewer; admins=admin")))).role is Role.VIEWER
         with pytest.raises(NoRole):
             await sign_in(provider)
+
+    async def test_what_may_be_seen_comes_from_the_groups_too_where_they_are_mapped_to_it(self, provider: FakeProvider):
+        openid = provider.openid(reach=reach_of("north=site:north; door=node-1/cam site:main; admins=everywhere"))
+        provider.user["groups"] = ["staff", "north", "door"]
+        assert (await sign_in(provider, openid)).reach == Reach.of({"site:north", "site:main", "node-1/cam"})
+        provider.user["groups"] = ["staff", "north", "admins"]
+        assert (await sign_in(provider, openid)).reach == EVERYWHERE
+
+    async def test_a_role_without_anything_to_see_lets_nobody_in(self, provider: FakeProvider):
+        with pytest.raises(NoRole, match="any camera"):
+            await sign_in(provider, provider.openid(reach=reach_of("north=site:north")))
 
     async def test_groups_and_name_may_stand_in_the_userinfo_alone(self, provider: FakeProvider):
         provider.user = {"sub": "u-1"}
@@ -148,10 +160,16 @@ class TestOpenId:
             await sign_in(provider)
 
 
-@pytest.mark.parametrize("text", ["admins", "=admin", "admins=emperor", "a=admin; b"])
+@pytest.mark.parametrize("text", ["admins", "=admin", "admins=emperor", "a=admin; b", "a="])
 def test_a_mapping_that_makes_no_sense_is_refused(text: str):
     with pytest.raises(ValueError, match=r".+"):
         roles_of(text)
+
+
+@pytest.mark.parametrize("text", ["north", "=site:north", "north=", "north= ;"])
+def test_a_group_that_gets_nothing_to_see_is_a_mistake(text: str):
+    with pytest.raises(ValueError, match=r".+"):
+        reach_of(text)
 
 
 class TestVouchedUsers:
@@ -167,6 +185,25 @@ class TestVouchedUsers:
         assert (first.caller.user_key, first.caller.role) == (again.caller.user_key, Role.VIEWER)
         assert (again.caller.name, again.caller.role) == ("vera", Role.OPERATOR)
         assert not access.accounts.user(first.caller.user_key).has_password
+
+    def test_see_what_the_provider_says_today_and_else_what_an_admin_said(self, access: Access):
+        north, south = Reach.of({"site:north"}), Reach.of({"site:south"})
+        user_key = access.sign_in_vouched(Vouched("i u-1", "vera", Role.VIEWER, "/", north), **HOME).caller.user_key
+        assert access.accounts.user(user_key).reach == north
+        access.sign_in_vouched(Vouched("i u-1", "vera", Role.VIEWER, "/", south), **HOME)
+        assert access.accounts.user(user_key).reach == south
+        access.sign_in_vouched(Vouched("i u-1", "vera", Role.VIEWER, "/"), **HOME)
+        assert access.accounts.user(user_key).reach == south
+
+    def test_who_sees_less_than_before_sees_it_nowhere_any_more(self, access: Access):
+        north = Reach.of({"site:north"})
+        before = access.sign_in_vouched(Vouched("i u-1", "vera", Role.VIEWER, "/"), **HOME)
+        assert access.caller_by_session(before.secret)
+        access.sign_in_vouched(Vouched("i u-1", "vera", Role.VIEWER, "/", north), **HOME)
+        assert access.remembered(before.secret) is None
+        still = access.caller_by_session(before.secret)
+        assert still is not None
+        assert not still.reach.everywhere
 
     def test_never_become_somebody_whom_the_hub_knows_already(self, access: Access):
         access.accounts.add_user("vera", role=Role.ADMIN, password=None)

@@ -52,7 +52,7 @@ from ruid_hub.access.errors import (
     WrongCode,
     WrongPassword,
 )
-from ruid_hub.access.openid import NoRole, OpenId, OpenIdError, OpenIdSettings, Vouched, roles_of
+from ruid_hub.access.openid import NoRole, OpenId, OpenIdError, OpenIdSettings, Vouched, reach_of, roles_of
 from ruid_hub.access.values import Caller, Permit, Reach, Role, Session, Token, User, Way
 
 __all__ = [
@@ -84,5 +84,6 @@ __all__ = [
     "Way",
     "WrongCode",
     "WrongPassword",
+    "reach_of",
     "roles_of",
 ]

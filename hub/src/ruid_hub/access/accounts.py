@@ -61,25 +61,29 @@ class Accounts:
             raise NameTaken(name)
         return self.user(user_key)
 
-    def vouched_user(self, subject: str, name: str, role: Role) -> User:
+    def vouched_user(self, subject: str, name: str, role: Role, *, reach: Reach | None = None) -> User:
         """The user whom an identity provider vouches for, made at the first time, with the role that it gives today.
 
-        A user of the hub who has the name already stays another one. Raises UnusableName, NameTaken or LastAdmin.
+        A `reach` of None leaves them what an admin has said, at first everything. A user of the hub who has the
+        name already stays another one. Raises UnusableName, NameTaken or LastAdmin.
         """
         with self._store.reading() as connection:
             row = rows.user_by_subject(connection, subject)
         if row is None:
-            return self._add_vouched(subject, usable_name(name[: NAME_LENGTH - 4]), role)
-        return user_of(row) if Role.of(row.role) is role else self.change_user(row.user_key, role=role)
+            return self._add_vouched(subject, usable_name(name[: NAME_LENGTH - 4]), role, reach or EVERYWHERE)
+        known = user_of(row)
+        if (known.role, known.reach) == (role, reach or known.reach):
+            return known
+        return self.change_user(row.user_key, role=role, reach=reach)
 
-    def _add_vouched(self, subject: str, name: str, role: Role) -> User:
+    def _add_vouched(self, subject: str, name: str, role: Role, reach: Reach) -> User:
         with self._store.writing() as connection:
             for again in range(1, SAME_NAMES + 1):
                 user_key = rows.add_user(
                     connection,
                     name=name if again == 1 else f"{name} {again}",
                     role=role.word,
-                    reach=None,
+                    reach=_places(reach),
                     password_hash=None,
                     at_s=self._clock(),
                     subject=subject,

@@ -134,7 +134,7 @@ class Access:
 
     def sign_in_vouched(self, vouched: Vouched, *, address: str, browser: str) -> SignedIn:
         """Somebody whom the identity provider has signed in. Raises UnusableName, NameTaken or LastAdmin."""
-        user = self.accounts.vouched_user(vouched.subject, vouched.name, vouched.role)
+        user = self.accounts.vouched_user(vouched.subject, vouched.name, vouched.role, reach=vouched.reach)
         with self._store.reading() as connection:
             row = rows.user_by_key(connection, user.user_key)
         if row is None:

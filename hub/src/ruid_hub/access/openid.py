@@ -24,11 +24,13 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from ruid_hub.access.errors import AccessError
 from ruid_hub.access.secrets import new_secret, same
-from ruid_hub.access.values import Role
+from ruid_hub.access.values import EVERYWHERE, Reach, Role
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures with a key pair alone: never `none`, never one that the hub's own secret could have made."""
 ANYBODY = "*"
+ALL_CAMERAS = "everywhere"
+"""What stands for every camera where groups are mapped to a reach."""
 FLOW_S = 600
 """So long may somebody take to sign in at the provider."""
 KNOWN_S = 3600.0
@@ -55,12 +57,15 @@ class NotVouchedFor(OpenIdError):
 
 
 class NoRole(OpenIdError):
-    """The provider knows them, but none of their groups has a role here."""
+    """The provider knows them, but none of their groups has a role here, or may see any camera."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenIdSettings:
-    """`roles` maps the values of `claim` to roles, `*` standing for everybody; the highest that fits counts."""
+    """`roles` maps the values of `claim` to roles, `*` standing for everybody; the highest that fits counts.
+
+    `reach` maps them to what may be seen; all that fit count together. Where it is empty, admins cut the reach.
+    """
 
     issuer: str
     client_id: str
@@ -69,6 +74,7 @@ class OpenIdSettings:
     scopes: str
     claim: str
     roles: Mapping[str, Role]
+    reach: Mapping[str, Reach]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,8 @@ class Vouched:
     name: str
     role: Role
     onward: str
+    reach: Reach | None = None
+    """What they may see; None where the hub's admins say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +155,10 @@ class OpenId:
             tokens = await self._exchange(client, provider, answer["code"], flow)
             claims = await self._checked(client, provider, str(tokens.get("id_token", "")), nonce=flow["nonce"])
             claims = await self._with_userinfo(client, provider, claims, str(tokens.get("access_token", "")))
-        role = self._role(claims)
+        groups = self._groups(claims)
+        role, reach = self._role(groups), self._reach(groups)
         name = next((claims[key] for key in ("preferred_username", "name", "email") if claims.get(key)), claims["sub"])
-        return Vouched(f"{self.settings.issuer} {claims['sub']}", str(name), role, flow["onward"])
+        return Vouched(f"{self.settings.issuer} {claims['sub']}", str(name), role, flow["onward"], reach)
 
     # --- the browser -----------------------------------------------------------------------------------
 
@@ -248,25 +257,48 @@ class OpenId:
             raise NotVouchedFor("the provider told of somebody else")
         return {**told, **claims}
 
-    def _role(self, claims: Mapping[str, Any]) -> Role:
+    def _groups(self, claims: Mapping[str, Any]) -> set[str]:
         told = claims.get(self.settings.claim)
         groups: list[object] = told if isinstance(told, list) else [told]  # pyright: ignore[reportUnknownVariableType]
-        names = {ANYBODY, *(group for group in groups if isinstance(group, str))}
-        roles = [role for name, role in self.settings.roles.items() if name in names]
+        return {ANYBODY, *(group for group in groups if isinstance(group, str))}
+
+    def _role(self, groups: set[str]) -> Role:
+        roles = [role for group, role in self.settings.roles.items() if group in groups]
         if not roles:
-            raise NoRole(f"none of the groups of {str(claims['sub'])[:100]} has a role here")
+            raise NoRole("none of their groups has a role here")
         return max(roles)
+
+    def _reach(self, groups: set[str]) -> Reach | None:
+        if not self.settings.reach:
+            return None
+        given = [reach for group, reach in self.settings.reach.items() if group in groups]
+        if not given:
+            raise NoRole("none of their groups may see any camera")
+        return EVERYWHERE if EVERYWHERE in given else Reach.of(place for reach in given for place in reach.places or ())
 
 
 def roles_of(text: str) -> dict[str, Role]:
     """From `admins=admin; staff=operator; *=viewer`. Raises ValueError."""
-    roles: dict[str, Role] = {}
+    return {group: Role.of(word) for group, word in _by_group(text).items()}
+
+
+def reach_of(text: str) -> dict[str, Reach]:
+    """From `admins=everywhere; north=site:north; door=site:main node-1/cam0`. Raises ValueError."""
+    return {
+        group: EVERYWHERE if ALL_CAMERAS in places.split() else Reach.of(places.split())
+        for group, places in _by_group(text).items()
+    }
+
+
+def _by_group(text: str) -> dict[str, str]:
+    """What stands after each group of `group=words; group=words`."""
+    given: dict[str, str] = {}
     for part in filter(None, map(str.strip, text.split(";"))):
-        group, mark, word = part.rpartition("=")
-        if not mark or not group.strip():
-            raise ValueError(f"'{part}' is not a group and a role")
-        roles[group.strip()] = Role.of(word.strip())
-    return roles
+        group, mark, words = part.rpartition("=")
+        if not mark or not group.strip() or not words.strip():
+            raise ValueError(f"'{part}' is not a group and what it gets")
+        given[group.strip()] = words.strip()
+    return given
 
 
 def safe_address(url: str) -> bool:
