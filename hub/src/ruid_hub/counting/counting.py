@@ -27,7 +27,7 @@ from ruid_hub.counting.errors import BadCounting, BadPeriod, UnknownPlace
 from ruid_hub.counting.hours import HOUR_S, Crossed, Hours
 from ruid_hub.counting.memory import Memory
 from ruid_hub.counting.places import Sight, Where
-from ruid_hub.counting.rollups import Chosen, Rollups, Source, Views, ZoneStays
+from ruid_hub.counting.rollups import Chosen, Flows, Rollups, Source, Views, ZoneStays
 from ruid_hub.counting.shelf import Shelf
 from ruid_hub.counting.values import (
     Bucket,
@@ -88,6 +88,19 @@ class _Asked:
         points = tuple(Point(*span, label, _figure(estimate, float(share))) for span, label, estimate, share in buckets)
         return Series(_figure(total, self.sight.share()), points, self.sight.coverage())
 
+    def flows(self, by_bucket: Sequence[Flows]) -> tuple[LineFlow, ...]:
+        names = {camera.camera_key: camera.camera for camera in self.where.cameras}
+        lines = sorted({line for flows in by_bucket for line in flows})
+        shares, share = self.sight.shares(self.edges).tolist(), self.sight.share()
+        told: list[LineFlow] = []
+        for line in lines:
+            crossed = [flows.get(line, (0, 0)) for flows in by_bucket]
+            buckets = zip(pairwise(self.edges), self.labels, crossed, shares, strict=True)
+            points = tuple(FlowPoint(*span, label, *both, seen) for span, label, both, seen in buckets)
+            entered, left = (sum(ways) for ways in zip(*crossed, strict=True))
+            told.append(LineFlow(names[line[0]], line[1], entered, left, points, share))
+        return tuple(told)
+
 
 class Counting:
     """One for the hub; any thread may call. Every method may raise a `CountingError`."""
@@ -132,11 +145,7 @@ class Counting:
         source = self._source(asked.where, options)
         # The whole first: it reads days at a time.
         total = source.people(period.from_s, period.to_s)
-        buckets = [source.people(*span) for span in pairwise(asked.edges)]
-        return asked.series(
-            estimate_around(len(total), total.tally),
-            [estimate_around(len(people), people.tally) for people in buckets],
-        )
+        return asked.series(total, source.people_by(asked.edges))
 
     def visits(
         self, period: Period, bucket: Bucket, place: Place = EVERYWHERE, options: CountOptions = DEFAULTS
@@ -195,19 +204,8 @@ class Counting:
         self, period: Period, bucket: Bucket, place: Place, options: CountOptions
     ) -> tuple[LineFlow, ...]:
         asked = self._asked(period, bucket, place)
-        crossed = self._crossed(asked.where, period, self._left_out(options))
-        names = {camera.camera_key: camera.camera for camera in asked.where.cameras}
-        pairs = list(zip(crossed.camera.tolist(), crossed.line_ids.tolist(), strict=True))
-        lines = sorted(set(pairs))
-        number_of = {pair: number for number, pair in enumerate(lines)}
-        numbers = np.fromiter(map(number_of.__getitem__, pairs), np.int64, len(pairs))
-        # By line, and within a line by time as before.
-        by_line = crossed.where(np.argsort(numbers, kind="stable"))
-        ends = np.cumsum(np.bincount(numbers, minlength=len(lines))).tolist()
-        return tuple(
-            _flow(asked, by_line.where(slice(first, last)), names[key], line_id)
-            for (key, line_id), (first, last) in zip(lines, pairwise([0, *ends]), strict=True)
-        )
+        chosen = self._chosen(asked.where, options)
+        return asked.flows([self._rollups.flows(chosen, *span) for span in pairwise(asked.edges)])
 
     def occupancy(self, place: Place = EVERYWHERE) -> Occupancy:
         """How many are inside now, by the lines."""
@@ -445,9 +443,11 @@ class Counting:
             named = counts.labelled(connection)
         return frozenset(one.identity_key for one in named if _called(one.label or "", words))
 
+    def _chosen(self, where: Where, options: CountOptions) -> Chosen:
+        return Chosen(None if where.everywhere else frozenset(where.keys.tolist()), self._left_out(options))
+
     def _source(self, where: Where, options: CountOptions) -> Source:
-        keys = None if where.everywhere else frozenset(where.keys.tolist())
-        chosen = Chosen(keys, self._left_out(options))
+        chosen = self._chosen(where, options)
         if where.zone_id is not None:
             return ZoneStays(self._hours, chosen, where.zone_id)
         return Views(self._rollups, chosen)
@@ -469,7 +469,7 @@ class Counting:
         source = self._source(self._where(place), options)
         span = (period.from_s, period.to_s)
         if re_entry_s == inf:
-            return source.visits(*span, re_entry_s=inf), source.people(*span).tally
+            return source.visits(*span, re_entry_s=inf), source.tally(*span)
         # Whoever was here shortly before goes on with a visit that began then.
         around = (period.from_s - min(re_entry_s, DAY_S), period.to_s + LONGEST_AFTER_S)
         visits = source.visits(*around, re_entry_s=re_entry_s)
@@ -496,16 +496,6 @@ class Counting:
         with self._store.reading() as connection:
             named = counts.named(connection, who)
         return {key: (one.identity_id, one.label or "") for key, one in named.items()}
-
-
-def _flow(asked: _Asked, crossed: Crossed, camera: str, line_id: str) -> LineFlow:
-    """The crossings of one line, which are in order."""
-    entered = _per_bucket(crossed.at_s[crossed.direction > 0], asked.edges)
-    left = _per_bucket(crossed.at_s[crossed.direction < 0], asked.edges)
-    shares = asked.sight.shares(asked.edges).tolist()
-    buckets = zip(pairwise(asked.edges), asked.labels, entered, left, shares, strict=True)
-    points = tuple(FlowPoint(*span, label, came, went, share) for span, label, came, went, share in buckets)
-    return LineFlow(camera, line_id, sum(entered), sum(left), points, asked.sight.share())
 
 
 def _figure(estimate: Estimate, coverage: float) -> Figure:

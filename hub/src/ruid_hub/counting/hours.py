@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -55,6 +56,10 @@ class Crossed:
         return Crossed(
             self.at_s[chosen], self.camera[chosen], self.direction[chosen], self.who[chosen], self.line_ids[chosen]
         )
+
+    def within(self, from_s: float, to_s: float) -> "Crossed":
+        """The crossings of the half-open period."""
+        return self.where((self.at_s >= from_s) & (self.at_s < to_s))
 
 
 _Columns = TypeVar("_Columns", Appearances, Stays, Crossed)
@@ -146,7 +151,7 @@ class Hours:
 
         A part of a track is counted to the hour that it began in, and lasts seconds: one more hour is enough.
         """
-        parts = self._appearances.between(_hour(from_s) - 1, _hour(to_s))
+        parts = self._appearances.between(_hour(from_s) - 1, last_hour(to_s))
         return joined(parts).within(from_s, to_s)
 
     def by_hour(self, from_hour: int, to_hour: int) -> list[tuple[int, Appearances]]:
@@ -158,7 +163,7 @@ class Hours:
 
     def stamp(self, from_s: float, to_s: float) -> int:
         """Becomes another whenever something that `appearances` would give changes; ask before you read."""
-        return self._appearances.stamp(_hour(from_s) - 1, _hour(to_s))
+        return self._appearances.stamp(_hour(from_s) - 1, last_hour(to_s))
 
     def stays(self, from_s: float, to_s: float, *, back_s: float) -> Stays:
         """The stays in zones that touch the period, of those that began `back_s` before it at the earliest."""
@@ -170,7 +175,7 @@ class Hours:
 
     def crossed(self, from_s: float, to_s: float) -> Crossed:
         """The crossings of the half-open period."""
-        parts = self._crossed.between(_hour(from_s), _hour(to_s))
+        parts = self._crossed.between(_hour(from_s), last_hour(to_s))
         if not parts:
             return _NO_CROSSINGS
         all_hours = Crossed(
@@ -180,7 +185,15 @@ class Hours:
             np.concatenate([part.who for part in parts]),
             np.concatenate([part.line_ids for part in parts]),
         )
-        return all_hours.where((all_hours.at_s >= from_s) & (all_hours.at_s < to_s))
+        return all_hours.within(from_s, to_s)
+
+    def crossed_by_hour(self, from_hour: int, to_hour: int) -> list[tuple[int, Crossed]]:
+        """Who crossed which line in each of the hours, both included, as `by_hour` gives it."""
+        return self._crossed.by_hour(from_hour, to_hour)
+
+    def crossed_stamp(self, from_s: float, to_s: float) -> int:
+        """As `stamp`, of what `crossed` would give."""
+        return self._crossed.stamp(_hour(from_s), last_hour(to_s))
 
     def _load_appearances(self, from_hour: int, to_hour: int) -> dict[int, Appearances]:
         with self._store.reading() as connection:
@@ -198,6 +211,11 @@ class Hours:
         line_ids = np.array(columns.line_ids, np.object_)
         crossed = Crossed(columns.at_s, columns.camera, columns.direction, columns.who, line_ids)
         return {hour: _copied(crossed.where(rows)) for hour, rows in _by_hour(columns.hour)}
+
+
+def last_hour(to_s: float) -> int:
+    """The hour that the last moment of a half-open period lies in."""
+    return ceil(to_s / HOUR_S) - 1
 
 
 def joined(parts: Sequence[Appearances]) -> Appearances:
