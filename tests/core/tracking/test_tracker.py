@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import FrozenInstanceError
 from itertools import count
 
@@ -5,7 +6,8 @@ import numpy as np
 import pytest
 
 from core.tracking.street import boxes, new_tracker, person, seen_ids, sure, watch, watch_all
-from ruid_core.tracking import TrackerSettings, TrackingError
+from ruid_core.tracking import Track, Tracker, TrackerSettings, TrackerStep, TrackingError
+from ruid_core.tracking.tracker import Recognise
 
 STEP_S = 0.1
 NOBODY = boxes()
@@ -256,3 +258,70 @@ def test_a_foot_does_not_jump_when_the_legs_are_hidden() -> None:
     (half_hidden,) = watch(tracker, boxes([x1, y1, x2, (y1 + y2) / 2]), at_s=3.0).tracks
 
     assert half_hidden.foot_xy_px[1] > (y1 + 3 * y2) / 4
+
+
+HIDDEN_FOR = 12
+"""Frames for which somebody is behind a group, to come out where no prediction would have it."""
+
+
+def turn_back(tracker: Tracker, *others: list[float], recognise: Recognise, to_x_px: float = 110) -> TrackerStep:
+    """Let one walk right, be hidden, and come out standing at `to_x_px`; `others` are there all the time."""
+    walk = [boxes(person(100 + 6 * k), *others) for k in range(20)]
+    frames = [*walk, *[boxes(*others)] * HIDDEN_FOR, *[boxes(person(to_x_px), *others)] * 4]
+    steps = [
+        tracker.update(people, sure(len(people)), at_s=k * STEP_S, recognise=recognise)
+        for k, people in enumerate(frames)
+    ]
+    return steps[-1]
+
+
+def test_whoever_is_recognised_on_coming_out_elsewhere_goes_on_with_the_former_track() -> None:
+    asked: list[tuple[int, tuple[Track, ...]]] = []
+
+    def recognise(detection_index: int, hidden: Sequence[Track]) -> int:
+        asked.append((detection_index, tuple(hidden)))
+        return hidden[0].track_id
+
+    step = turn_back(new_tracker(), person(600), recognise=recognise)
+
+    (index, (hidden,)) = asked[0]
+    assert (len(asked), index, hidden.track_id, hidden.detection_index) == (1, 0, 1, -1)
+    assert hidden.box_xyxy_px == pytest.approx(person(100 + 6 * 19), abs=3)
+    assert seen_ids(step) == {0: 1, 1: 2}
+    track = next(track for track in step.tracks if track.track_id == 1)
+    assert (track.started_at_s, track.began_foot_xy_px) == (0.0, (100.0, 250.0))
+    assert len(step.tracks) == 2
+
+
+def test_whoever_is_not_recognised_is_somebody_new() -> None:
+    step = turn_back(new_tracker(), recognise=lambda index, hidden: None)
+
+    assert seen_ids(step) == {0: 2}
+    assert {track.track_id for track in step.tracks} == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("to_x_px", "reach", "height"),
+    [(110, 0.5, 0.25), (450, 1.5, 0.25), (110, 1.5, -1.0)],
+    ids=["reach", "far", "height"],
+)
+def test_nobody_out_of_reach_or_of_another_height_is_asked_about(to_x_px: float, reach: float, height: float) -> None:
+    def recognise(detection_index: int, hidden: Sequence[Track]) -> int:
+        raise AssertionError("there is nobody to recognise")
+
+    tracker = new_tracker(TrackerSettings(reunion_reach=reach, reunion_height=height))
+
+    assert set(seen_ids(turn_back(tracker, recognise=recognise, to_x_px=to_x_px)).values()) == {2}
+
+
+def test_of_two_who_come_out_at_once_only_one_is_the_hidden_one() -> None:
+    def recognise(detection_index: int, hidden: Sequence[Track]) -> int:
+        return hidden[0].track_id
+
+    tracker = new_tracker()
+    for k in range(20):
+        tracker.update(boxes(person(300)), sure(1), at_s=k * STEP_S, recognise=recognise)
+    pair = boxes(person(200), person(400))
+    steps = [tracker.update(pair, sure(2), at_s=k * STEP_S, recognise=recognise) for k in range(30, 35)]
+
+    assert sorted(seen_ids(steps[-1]).values()) == [1, 2]

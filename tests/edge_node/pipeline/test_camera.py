@@ -14,19 +14,19 @@ from ruid_edge.pipeline import CameraPipeline, CameraRules, FrameOutcome, Models
 RED_BOX = (100.0, 100.0, 160.0, 280.0)
 
 
-def picture(number: int = 0) -> NDArray[np.uint8]:
+def picture(number: int = 0, *, left_px: int = 100) -> NDArray[np.uint8]:
     """A red person, and a light that blinks in a corner so that no two pictures in a row are alike."""
     scene = np.full((480, 640, 3), 90, np.uint8)
-    scene[100:280, 100:160] = (0, 0, 250)
+    scene[100:280, left_px : left_px + 60] = (0, 0, 250)
     scene[400:, 560:] = 250 if number % 2 else 20
     return scene
 
 
 def play(
-    pipeline: CameraPipeline, frames: int, *, start: int = 0, scene: int = 1, fps: float = 10.0
+    pipeline: CameraPipeline, frames: int, *, start: int = 0, scene: int = 1, fps: float = 10.0, left_px: int = 100
 ) -> list[FrameOutcome]:
     return [
-        pipeline.take(Frame(picture(number), 1000 + number / fps, 2000 + number / fps, scene))
+        pipeline.take(Frame(picture(number, left_px=left_px), 1000 + number / fps, 2000 + number / fps, scene))
         for number in range(start, start + frames)
     ]
 
@@ -59,6 +59,17 @@ def test_somebody_who_stays_becomes_a_track_and_tracklets() -> None:
     assert first.box_rel == pytest.approx((100 / 640, 100 / 480, 160 / 640, 280 / 480), abs=0.01)
     assert [len(outcome.people) for outcome in outcomes[-5:]] == [1] * 5
     assert embedder.crops < 8
+
+
+@pytest.mark.parametrize(("left_px", "same"), [(220, True), (5, False)], ids=["in the picture", "at its edge"])
+def test_whoever_was_hidden_and_comes_out_elsewhere_is_known_by_his_looks(left_px: int, same: bool) -> None:
+    """The one at the picture's edge may have come in: he is new, whatever he looks like."""
+    back = (float(left_px), 100.0, left_px + 60.0, 280.0)
+    pipeline, _ = make([[RED_BOX]] * 10 + [[]] * 12 + [[back]] * 8)
+    outcomes = play(pipeline, 22) + play(pipeline, 8, start=22, left_px=left_px)
+    ids = {person.track_id for outcome in outcomes for person in outcome.people}
+    assert len(ids) == (1 if same else 2)
+    assert {tracklet.track_id for tracklet in pipeline.finish().tracklets} == ids
 
 
 def test_an_empty_scene_costs_no_embedding() -> None:

@@ -38,6 +38,10 @@ class TrackerSettings:
     """A track not confirmed ends when it has not been seen for this long."""
     coasting_for_s: float = 3.0
     """A confirmed track ends when it has not been seen for this long."""
+    reunion_reach: float = 1.5
+    """A new track may be somebody hidden who was last seen this near, ..."""
+    reunion_height: float = 0.25
+    """... and whose height differs by less than a factor of e to this power."""
     max_tracks: int = 256
     """Tracks followed at the same time, those not confirmed included; the surest detections come in first."""
 

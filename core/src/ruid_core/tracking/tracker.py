@@ -5,7 +5,7 @@ tracks, then faint ones choose among the tracks left (ByteTrack, Zhang et al. 20
 starts new tracks. All tracks live in arrays: one prediction, one matrix of costs, one or two assignments a frame.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -20,6 +20,7 @@ from ruid_core.tracking.settings import TrackerSettings
 
 _DEFAULTS = TrackerSettings()
 _TENTATIVE = -1
+_REPLACED = -2
 _UNSEEN = -1
 _NEVER = 1e9
 # Far inside what float32 holds exactly, far outside any picture.
@@ -29,6 +30,7 @@ _TO_FOOT = np.array([0.0, 0.5])
 
 # Columns of a tracker's record of its tracks.
 _STARTED, _SEEN, _CONFIDENCE, _MEAN_CONFIDENCE, _SIGHTINGS, _START_X, _START_Y, _START_FOOT_Y = range(8)
+_BEGINNING = [_STARTED, _START_X, _START_Y, _START_FOOT_Y]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,14 @@ class TrackerStep:
     """Tracks reported before that are over; they do not come back."""
 
 
+Recognise = Callable[[int, Sequence[Track]], int | None]
+"""Given a detection's row and those who are hidden near it, where they were last seen: which of them it is, if any."""
+
+
+def _nobody(detection_index: int, hidden: Sequence[Track]) -> None:
+    """Recognise nobody: every new track is somebody new."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Detections:
     boxes_cxcywh_px: Array
@@ -79,10 +89,17 @@ class Tracker:
         self._record = np.empty((0, 8))
 
     def update(
-        self, boxes_xyxy_px: NDArray[np.float32], confidences: NDArray[np.float32], *, at_s: float
+        self,
+        boxes_xyxy_px: NDArray[np.float32],
+        confidences: NDArray[np.float32],
+        *,
+        at_s: float,
+        recognise: Recognise = _nobody,
     ) -> TrackerStep:
         """Take in one frame's detections: (N, 4) boxes with (N,) confidences in 0..1, seen at `at_s`.
 
+        A new track is reported once it is sure; `recognise` may then say that it is somebody who was hidden nearby and
+        came out elsewhere than predicted, whose track it goes on with.
         Raises `TrackingError` when the time does not advance, the shapes do not fit each other, a number is not
         finite or a box lies a million pixels away; the frame is then as if it had never been.
         """
@@ -97,6 +114,7 @@ class Tracker:
         )
         taken_by = self._associate(seen, at_s)
         self._correct(seen, taken_by, at_s)
+        taken_by = self._confirm(taken_by, recognise)
         taken_by = self._start(seen, taken_by, at_s)
         self._at_s = at_s
         return TrackerStep(tracks=self._report(boxes_xyxy_px, taken_by), ended_track_ids=ended)
@@ -107,7 +125,8 @@ class Tracker:
         For frames that nobody had time to look at: every box is predicted, every `detection_index` is -1.
         """
         boxes = self._motion.foresee(max(0.0, at_s - self._at_s)) if self._ids.size else self._motion.boxes_cxcywh_px
-        return self._tracks(corner_boxes(boxes), boxes, np.full(self._ids.size, _UNSEEN, np.intp))
+        unseen = np.full(self._ids.size, _UNSEEN, np.intp)
+        return self._tracks(corner_boxes(boxes), boxes, unseen, shown=self._ids != _TENTATIVE)
 
     @property
     def is_empty(self) -> bool:
@@ -169,7 +188,7 @@ class Tracker:
         return taken_by
 
     def _correct(self, seen: _Detections, taken_by: NDArray[np.intp], at_s: float) -> None:
-        """Bring the tracks that were seen up to date, and confirm those that have shown enough."""
+        """Bring the tracks that were seen up to date."""
         rows = np.flatnonzero(taken_by >= 0)
         if not rows.size:
             return
@@ -182,8 +201,6 @@ class Tracker:
         record[:, _SIGHTINGS] += 1
         record[:, _MEAN_CONFIDENCE] += (confidences - record[:, _MEAN_CONFIDENCE]) / record[:, _SIGHTINGS]
         self._record[rows] = record
-        if (self._ids[rows] == _TENTATIVE).any():
-            self._confirm()
 
     def _move(self, rows: NDArray[np.intp], boxes_cxcywh_px: Array, *, unseen_for_s: Array, at_s: float) -> None:
         found_again = unseen_for_s > at_s - self._at_s + _ROUNDING_S
@@ -194,17 +211,45 @@ class Tracker:
             gaps_s = unseen_for_s[found_again]
             self._motion.straighten(again, start_cxcywh_px=start, unseen_for_s=gaps_s)
 
-    def _confirm(self) -> None:
+    def _confirm(self, taken_by: NDArray[np.intp], recognise: Recognise) -> NDArray[np.intp]:
+        """Give an id to the new tracks that have shown enough; return the detection of every track."""
         settings, record = self._settings, self._record
+        due = (self._ids == _TENTATIVE) & (taken_by >= 0)
+        if not due.any():
+            return taken_by
         boxes = self._motion.boxes_cxcywh_px
         walked_px = np.hypot(boxes[:, 0] - record[:, _START_X], boxes[:, 1] - record[:, _START_Y])
-        due = self._ids == _TENTATIVE
         due &= record[:, _SEEN] - record[:, _STARTED] >= settings.confirmed_after_s - _ROUNDING_S
         due &= (record[:, _MEAN_CONFIDENCE] >= settings.confirming_confidence) | (
             walked_px >= settings.confirming_walk * boxes[:, 3]
         )
         for row in np.flatnonzero(due):
-            self._ids[row] = self._next_track_id()
+            known = self._reunite(row, int(taken_by[row]), recognise)
+            self._ids[row] = self._next_track_id() if known is None else known
+        kept = self._ids != _REPLACED
+        if not kept.all():
+            self._keep(kept)
+        return taken_by[kept]
+
+    def _reunite(self, row: np.intp, detection_index: int, recognise: Recognise) -> int | None:
+        """Let a new track go on with the one of somebody hidden who is recognised, and return that one's id."""
+        hidden = self._hidden_near(row)
+        track_id = recognise(detection_index, hidden) if hidden else None
+        if track_id is not None:
+            before = np.flatnonzero(self._ids == track_id)[0]
+            self._record[row, _BEGINNING] = self._record[before, _BEGINNING]
+            self._ids[before] = _REPLACED
+        return track_id
+
+    def _hidden_near(self, row: np.intp) -> tuple[Track, ...]:
+        """Return those last seen before a new track began, within reach of where it did and of its height."""
+        settings, began, height_px = self._settings, self._record[row], self._motion.boxes_cxcywh_px[row, 3]
+        last = self._motion.last_seen_cxcywh_px(np.arange(self._ids.size))
+        apart_px = np.hypot(last[:, 0] - began[_START_X], last[:, 1] - began[_START_Y])
+        near = (self._ids >= 0) & (self._record[:, _SEEN] < began[_STARTED])
+        near &= apart_px <= settings.reunion_reach * height_px
+        near &= np.abs(np.log(last[:, 3] / height_px)) <= settings.reunion_height
+        return self._tracks(corner_boxes(last), last, np.full(self._ids.size, _UNSEEN, np.intp), shown=near)
 
     def _start(self, seen: _Detections, taken_by: NDArray[np.intp], at_s: float) -> NDArray[np.intp]:
         """Start a tentative track on each sure detection that is left; return the detection of every track."""
@@ -230,15 +275,16 @@ class Tracker:
         boxes = corner_boxes(self._motion.boxes_cxcywh_px)
         found = taken_by >= 0
         boxes[found] = boxes_xyxy_px[taken_by[found]]
-        return self._tracks(boxes, self._motion.boxes_cxcywh_px, taken_by)
+        return self._tracks(boxes, self._motion.boxes_cxcywh_px, taken_by, shown=self._ids != _TENTATIVE)
 
-    def _tracks(self, boxes_xyxy_px: Array, smooth_cxcywh_px: Array, taken_by: NDArray[np.intp]) -> tuple[Track, ...]:
-        if not self._ids.size:
+    def _tracks(
+        self, boxes_xyxy_px: Array, smooth_cxcywh_px: Array, taken_by: NDArray[np.intp], *, shown: NDArray[np.bool_]
+    ) -> tuple[Track, ...]:
+        if not shown.any():
             return ()
         feet = smooth_cxcywh_px[:, :2] + smooth_cxcywh_px[:, 2:] * _TO_FOOT
         columns = (self._ids, boxes_xyxy_px, taken_by, self._record, feet)
         rows = zip(*(column.tolist() for column in columns), strict=True)
-        confirmed = compress(rows, self._ids != _TENTATIVE)
         return tuple(
             Track(
                 track_id,
@@ -250,5 +296,5 @@ class Tracker:
                 tuple(foot),
                 (record[_START_X], record[_START_FOOT_Y]),
             )
-            for track_id, box, index, record, foot in confirmed
+            for track_id, box, index, record, foot in compress(rows, shown)
         )

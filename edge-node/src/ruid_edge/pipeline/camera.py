@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruid_core.geometry.boxes import to_relative
-from ruid_core.tracking import Crossing, Stay, Track, Tracker, TrackerSettings
+from ruid_core.tracking import Crossing, Stay, Track, Tracker, TrackerSettings, TrackerStep
+from ruid_core.tracking.appearance import Appearances
 from ruid_core.tracking.embedding_schedule import Candidate, EmbeddingSchedule
 from ruid_core.tracking.tracklets import Sample, Sighting, Tracklet, TrackletRecorder
 from ruid_core.vision import Detections, crop_quality
@@ -35,6 +36,8 @@ _DOUBTFUL_FOR_S = 1.0
 """What is not confirmed by then, and does not move, is furniture."""
 _STILL_SLOWER = 8.0
 """Nobody is embedded twice from a picture that has not changed; this often, it may have, unnoticed."""
+_EDGE = 0.02
+"""Who was last seen this near the picture's edge (of its width) has left, and is not hidden."""
 _SURELY_ABOVE = 0.05
 """A new track must on average be this much surer than its first detection, as in the tracker's own settings."""
 
@@ -143,6 +146,7 @@ class CameraPipeline:
         self._tracker = self._new_tracker()
         self._places = self._new_places()
         self._schedule = EmbeddingSchedule()
+        self._appearances = Appearances()
         self._recorder = TrackletRecorder(dim=models.embedder.dim)
         self._gate = ChangeGate()
         self._sense = SceneSense()
@@ -182,7 +186,7 @@ class CameraPipeline:
     def finish(self) -> LastParts:
         """End every track and return what is left of them."""
         ended = self._tracker.finish().ended_track_ids
-        self._schedule.forget(ended)
+        self._forget(ended)
         self._people = ()
         step = self._places.see((), ended_track_ids=ended, at_s=self._at_s)
         return LastParts(self._recorder.end(ended), step.stays)
@@ -252,14 +256,14 @@ class CameraPipeline:
         with self._stages.measure("detect"):
             detections = self._detect(frame)
         with self._stages.measure("track"):
-            step = self._tracker.update(detections.boxes_xyxy_px, detections.confidences, at_s=self._at_s)
+            step = self._follow(detections, frame)
             visible = [track for track in step.tracks if track.detection_index >= 0]
             self._recorder.see(self._sightings(visible), at_s=self._at_s, grabbed_at_s=frame.grabbed_at_s)
             places = self._places.see(visible, ended_track_ids=step.ended_track_ids, at_s=self._at_s)
         with self._stages.measure("embed"):
             self._embed(visible, frame)
         self._gate.looked(at_s=self._at_s, found_somebody=not self._tracker.is_empty)
-        self._schedule.forget(step.ended_track_ids)
+        self._forget(step.ended_track_ids)
         due = self._recorder.cut_due(at_s=self._at_s)
         ended = self._recorder.end(step.ended_track_ids)
         self._people = self._present(step.tracks)
@@ -310,6 +314,28 @@ class CameraPipeline:
             self._lighter = self._models.load_lighter()
         return self._lighter
 
+    def _follow(self, detections: Detections, frame: Frame) -> TrackerStep:
+        """Follow the people found; who comes out from behind something is known again by what he or she looks like."""
+
+        def recognise(index: int, hidden: Sequence[Track]) -> int | None:
+            box = detections.boxes_xyxy_px[index : index + 1]
+            here = [track.track_id for track in hidden if self._is_inside(track.box_xyxy_px)]
+            if not (here and self._is_inside(box[0].tolist())):
+                return None
+            return self._appearances.recognise(self._models.embedder.embed(frame.picture_bgr, box)[0], among=here)
+
+        boxes, confidences = detections.boxes_xyxy_px, detections.confidences
+        return self._tracker.update(boxes, confidences, at_s=self._at_s, recognise=recognise)
+
+    def _is_inside(self, box_xyxy_px: Sequence[float]) -> bool:
+        """Whether the left and right edge of the picture leave a box alone."""
+        width = self.size_px[0]
+        return box_xyxy_px[0] > _EDGE * width and box_xyxy_px[2] < (1 - _EDGE) * width
+
+    def _forget(self, track_ids: Sequence[int]) -> None:
+        self._schedule.forget(track_ids)
+        self._appearances.forget(track_ids)
+
     def _embed(self, tracks: Sequence[Track], frame: Frame) -> None:
         if not tracks:
             return
@@ -329,6 +355,7 @@ class CameraPipeline:
             crop = cut_crop(frame.picture_bgr, tracks[index].box_xyxy_px, self._rules.thumbnails)
             taken = Sample(self._at_s, frame.grabbed_at_s, embedding, candidates[index].quality, crop)
             self._recorder.add(tracks[index].track_id, taken)
+            self._appearances.note(tracks[index].track_id, embedding)
 
     # --- parts -----------------------------------------------------------------------------------------
 
