@@ -16,15 +16,12 @@ import yaml
 
 from appliance.engine import (
     BASE_IMAGE,
-    DOCKERFILES,
     IMAGES,
     PROJECT,
     Composed,
     build,
     compose_program,
     not_here,
-    require_base_image,
-    require_engine,
     run,
     until,
 )
@@ -76,15 +73,6 @@ from pathlib import Path
 from ruid_hub.nodes.local import command
 print(json.dumps(command(Path("/data"), "setup-code")))
 """
-
-
-@pytest.fixture(scope="module")
-def images() -> None:
-    """Both images, built from this tree."""
-    require_engine()
-    require_base_image()
-    for service, image in IMAGES.items():
-        build(image, DOCKERFILES[service])
 
 
 @pytest.fixture(scope="module")

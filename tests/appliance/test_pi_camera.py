@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from appliance.engine import DOCKERFILES, IMAGES, build, require_base_image, require_engine, run
+from appliance.engine import build, run
 from tooling import require_tool
 
 IMAGE = "ruid-virtual-camera:test"
@@ -20,15 +20,12 @@ COMPILED = ("-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def image(tmp_path_factory: pytest.TempPathFactory) -> None:
+def image(images: None, tmp_path_factory: pytest.TempPathFactory) -> None:
     """The node's image with virtual cameras and a stand-in for the kernel's dma heap."""
-    require_engine()
-    require_base_image()
     context = tmp_path_factory.mktemp("virtual") / "context"
     shutil.copytree(FOLDER, context)
     library = context / "dma_heap.so"
     subprocess.run([require_tool("gcc"), *COMPILED, "-o", library, context / "dma_heap.c", "-ldl"], check=True)
-    build(IMAGES["edge"], DOCKERFILES["edge"])
     build(IMAGE, str(context / "Dockerfile"), context=context)
 
 
