@@ -100,6 +100,14 @@ def test_a_last_part_without_embeddings_ends_the_track(store: Store) -> None:
     assert engine.ended == [str(TRACK)]
 
 
+def test_a_last_part_without_embeddings_makes_nobody_surer(store: Store) -> None:
+    names = (f"person{number}" for number in itertools.count(1))
+    recogniser = Recogniser(store=store, engine=RuidClusterer(lambda: next(names)))
+    (first,) = recogniser.commit([item(1, embeddings=person(1))]).recognised
+    (last,) = recogniser.commit([item(2, part=1, final=True, embeddings=b"", qualities=())]).recognised
+    assert last.assignment == first.assignment
+
+
 def test_a_track_that_never_gave_an_embedding_has_no_identity(store: Store) -> None:
     recogniser = Recogniser(store=store, engine=FirstPrototypeEngine())
     (seen,) = recogniser.commit([item(1, final=True, embeddings=b"", qualities=())]).recognised

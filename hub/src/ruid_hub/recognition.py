@@ -244,10 +244,15 @@ class Recogniser:
         return decision
 
     def _present_answer(self, observation: Observation) -> Assignment | None:
+        """What was said of the track, as sure as it is now: a last part without a picture makes nobody surer."""
+        track = str(observation.track)
         try:
-            return Assignment(self._engine.identity_of(str(observation.track)), "matched", 1.0)
+            if not isinstance(self._engine, RuidClusterer):
+                return Assignment(self._engine.identity_of(track), "matched", 1.0)
+            decision = self._engine.tracklets.explain(track).decision
         except UnknownTrack:
             return None
+        return Assignment(decision.identity_id, decision.state.value, decision.probability)
 
 
 def _observation(item: ReceivedItem, tracklet: Tracklet) -> Observation:
