@@ -204,6 +204,7 @@ class HubService:
         self._site.remember_people(self._store.recent_identities(CARDS))
         for camera in self._store.cameras():
             self._site.remember_camera(camera.camera, name=camera.name, last_heard_s=camera.last_heard_s)
+        self._nothing_new = not learned  # the first thought says how many different people there are
         if learned:
             took_s = round(time.perf_counter() - started_s, 2)
             _log.info("identities restored", observations=learned, took_s=took_s)

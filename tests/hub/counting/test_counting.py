@@ -361,12 +361,25 @@ def test_heat_is_the_mean_of_an_hour_of_a_weekday(store: Store, counting: Counti
     counting.set_settings(CountingSettings(time_zone="UTC"))
     monday_s = NOON_S - NOON_S % 86400 - 86400 * ((int(NOON_S // 86400) + 3) % 7)
     clock.now_s = monday_s + 14 * 86400
+    store.record_boot("node-1", 1, monday_s)
     store.commit([row(1, "ada", at_s=monday_s + 9 * HOUR_S + 60), row(2, "bob", at_s=monday_s + 9 * HOUR_S + 60)])
+    store.record_heard({CAMERA: clock.now_s})
     heat = counting.heat(Period(monday_s, clock.now_s))
     nine = next(cell for cell in heat.cells if (cell.weekday, cell.hour) == (0, 9))
     assert (nine.mean, nine.times) == (1.0, 2)
     assert len(heat.cells) == 168
     assert sum(cell.mean for cell in heat.cells) == 1.0
+
+
+def test_an_hour_that_no_camera_saw_is_not_an_hour_without_people(store: Store, counting: Counting, clock: FakeClock):
+    counting.set_settings(CountingSettings(time_zone="UTC"))
+    monday_s = NOON_S - NOON_S % 86400 - 86400 * ((int(NOON_S // 86400) + 3) % 7)
+    began_s, clock.now_s = monday_s + 7 * 86400, monday_s + 14 * 86400
+    store.record_boot("node-1", 1, began_s)
+    store.commit([row(1, "ada", at_s=began_s + 9 * HOUR_S + 60)])
+    store.record_heard({CAMERA: clock.now_s})
+    nine = counting.heat(Period(monday_s, clock.now_s)).cells[9]
+    assert (nine.mean, nine.coverage) == (1.0, 0.5)
 
 
 @pytest.fixture

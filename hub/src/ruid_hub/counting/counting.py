@@ -508,8 +508,10 @@ def _per_bucket(at_s: Real, edges: Sequence[float]) -> list[int]:
 
 
 def _cell(weekday: int, hour: int, figures: Sequence[Figure]) -> HeatCell:
+    # An hour that no camera saw is not an hour without people.
+    seen = [figure.value for figure in figures if figure.coverage]
     times = len(figures)
-    mean = sum(figure.value for figure in figures) / times if times else 0.0
+    mean = sum(seen) / len(seen) if seen else 0.0
     coverage = sum(figure.coverage for figure in figures) / times if times else 0.0
     return HeatCell(weekday, hour, mean, times, coverage)
 

@@ -192,7 +192,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class HeatCell:
-    """The mean of one hour of one weekday (0 is Monday), over the times that it came in the period."""
+    """One hour of one weekday (0 is Monday): it came so many `times`; the mean is that of those that were seen."""
 
     weekday: int
     hour: int
