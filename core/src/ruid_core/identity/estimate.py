@@ -21,8 +21,8 @@ from ruid_core.identity.arrays import F32, F64, TINY, Ints, group_sums
 from ruid_core.identity.steps import IN_PRODUCT, Steps, blocks
 from ruid_core.identity.values import UniqueEstimate
 
-LINK_SPREAD = 0.15  # of one person's similarity between two cameras, and how far sites differ from it (in logarithms)
-SPREAD_DOUBT = 0.45
+LINK_SPREAD = 0.18  # of one person's similarity between two cameras: .11 to .19 where no link is missed
+SPREAD_DOUBT = 0.45  # how far sites differ from it (in logarithms)
 MOST_TOLD = 40.0  # as many links as their shape may speak for
 LEFT_BY_MISSED = 2.0  # identities that are nearly alike enough
 SAMPLED_IDENTITIES = 512
