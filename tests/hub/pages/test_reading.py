@@ -1,14 +1,13 @@
 """What the pages of people read from the store."""
 
-from collections.abc import Generator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from hub_fakes import NOON_S, row, track
-from ruid_hub.store import Store, open_store
+from ruid_hub.store import Store
 from ruid_hub.store import pages as reading
 from ruid_hub.store.pages import PeopleFilter
 from ruid_hub.store.tables import identities
@@ -17,9 +16,9 @@ EVERYBODY = PeopleFilter()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Generator[Store]:
+def store(opened: Callable[[], Store]) -> Store:
     """Ada at two cameras, Bob at one, five more before them."""
-    store = open_store(tmp_path / "hub.db")
+    store = opened()
     store.commit(
         [
             row(1, "ada", track_id=1, at_s=NOON_S - 600),
@@ -31,8 +30,7 @@ def store(tmp_path: Path) -> Generator[Store]:
     )
     with store.writing() as connection:
         connection.execute(update(identities).where(identities.c.identity_id == "ada").values(label="100% Ada_B"))
-    yield store
-    store.close()
+    return store
 
 
 def ids(store: Store, wanted: PeopleFilter) -> list[str]:
@@ -58,6 +56,8 @@ def test_people_come_last_seen_first_with_tracks_and_cameras(store: Store):
         (PeopleFilter(text="ada_"), ["ada"]),
         (PeopleFilter(text="%"), ["ada"]),
         (PeopleFilter(text="Person BOB"), ["bob"]),
+        (PeopleFilter(text="b"), ["ada", "bob"]),
+        (PeopleFilter(text="100% aDA"), ["ada"]),
         (PeopleFilter(named=True), ["ada"]),
         (PeopleFilter(several_cameras=True), ["ada"]),
         (PeopleFilter(camera="node-1/yard"), ["ada"]),
@@ -71,12 +71,15 @@ def test_filters_narrow_the_list(store: Store, wanted: PeopleFilter, found: list
     assert ids(store, wanted) == found
 
 
-def test_a_list_goes_on_where_it_stopped(store: Store):
+@pytest.mark.parametrize("wanted", [EVERYBODY, PeopleFilter(named=True)])
+def test_a_list_goes_on_where_it_stopped(store: Store, wanted: PeopleFilter):
+    with store.writing() as connection:
+        connection.execute(update(identities).where(identities.c.label.is_(None)).values(label="Somebody"))
     seen: list[str] = []
     after = None
     with store.reading() as connection:
         while True:
-            page, after = reading.people(connection, EVERYBODY, limit=3, after=after)
+            page, after = reading.people(connection, wanted, limit=3, after=after)
             seen += [person.identity_id for person in page]
             if after is None:
                 break

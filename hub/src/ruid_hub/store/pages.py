@@ -12,6 +12,8 @@ from ruid_hub.observations import CoverageGap, TrackKey
 from ruid_hub.store.tables import cameras, embeddings, gaps, identities, observations, thumbnails
 
 GAP_ROWS = 500
+RARE_TEXT = 3
+"""So many letters are in few names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,16 @@ class PeopleFilter:
     until_s: float | None = None
     cameras: frozenset[str] | None = None
     """Only people who were seen by one of these."""
+
+    @property
+    def stem(self) -> str:
+        """The text as it would stand in an identity."""
+        return self.text.casefold().removeprefix("person ").strip()
+
+    @property
+    def few(self) -> bool:
+        """Whether hardly anybody is likely to match."""
+        return self.named or len(self.stem) >= RARE_TEXT
 
 
 Cursor = tuple[float, int]
@@ -66,7 +78,9 @@ def people(
     query = select(identities).where(*_conditions(wanted))
     if after is not None:
         query = query.where(tuple_(identities.c.last_seen_s, identities.c.identity_key) < after)
-    query = query.order_by(identities.c.last_seen_s.desc(), identities.c.identity_key.desc())
+    # Few match: the sum keeps SQLite from walking through everybody by time instead of looking for those few.
+    last_seen_s = identities.c.last_seen_s + 0.0 if wanted.few else identities.c.last_seen_s
+    query = query.order_by(last_seen_s.desc(), identities.c.identity_key.desc())
     rows = connection.execute(query.limit(limit + 1)).all()
     shown = rows[:limit]
     more = (shown[-1].last_seen_s, shown[-1].identity_key) if len(rows) > limit else None
@@ -168,11 +182,10 @@ def gaps_since(connection: Connection, since_s: float, *, camera: str | None = N
 def _conditions(wanted: PeopleFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.text:
-        stem = wanted.text.casefold().removeprefix("person ").strip()
         conditions.append(
             or_(
-                identities.c.label.icontains(wanted.text, autoescape=True),
-                and_(identities.c.label.is_(None), identities.c.identity_id.icontains(stem, autoescape=True)),
+                and_(identities.c.label.is_not(None), identities.c.label.icontains(wanted.text, autoescape=True)),
+                and_(identities.c.label.is_(None), identities.c.identity_id.contains(wanted.stem, autoescape=True)),
             )
         )
     if wanted.named:
