@@ -29,6 +29,7 @@ from ruid_hub.hand import (
     UnknownPerson,
     UnknownSighting,
     WrongEmbedding,
+    operator,
 )
 from ruid_hub.hand.corrections import Corrections
 from ruid_hub.identities import build_engine
@@ -265,6 +266,9 @@ async def test_suggestions_are_looked_for_once_a_thought_however_many_ask(
     assert looked == [20]
     await running.hand.suggestions(21)
     running.hand.reconsider()
+    await running.hand.suggestions(20)
+    assert looked == [20, 21]
+    monkeypatch.setattr(operator, "RECONSIDERED_EVERY_S", 0.0)
     await running.hand.suggestions(20)
     await running.hand.rename(running.owner(0), "Ada", "olga")
     await running.hand.suggestions(20)

@@ -1,5 +1,6 @@
 """What an operator can do about identities, as pages and API call it."""
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 from ruid_hub.hand.corrections import Corrected, Corrections
 from ruid_hub.hand.values import Erased, Explanation, Likeness, Operation, Suggestion
 from ruid_hub.observations import TrackKey
+
+RECONSIDERED_EVERY_S = 10.0
+"""Looking for pairs takes tens of milliseconds in which nothing is committed."""
 
 
 class Worker(Protocol):
@@ -31,6 +35,8 @@ class OperatorHand:
         self._in_worker = in_worker
         self._show = show
         self._suggested: tuple[int, list[Suggestion]] | None = None
+        self._suggested_at_s = 0.0
+        self._outdated = False
         self._thought = 0
 
     async def rename(self, identity_id: str, name: str | None, actor: str) -> Operation:
@@ -64,10 +70,12 @@ class OperatorHand:
     async def suggestions(self, limit: int = 20) -> list[Suggestion]:
         """Pairs that may be one person, the likeliest first; what was decided is not asked again.
 
-        They are those of the hub's last thought about who is who (`reconsider`) or of the last correction.
+        They are looked for again after a correction, and ten seconds later at the most once the hub has thought
+        again about who is who (`reconsider`).
         """
-        if self._suggested is None or self._suggested[0] < limit:
-            thought = self._thought
+        due = self._outdated and time.monotonic() - self._suggested_at_s >= RECONSIDERED_EVERY_S
+        if due or self._suggested is None or self._suggested[0] < limit:
+            thought, self._outdated, self._suggested_at_s = self._thought, False, time.monotonic()
             found: list[Suggestion] = await self._in_worker(lambda: self._corrections.suggestions(limit))
             if thought != self._thought:
                 return found
@@ -76,6 +84,10 @@ class OperatorHand:
 
     def reconsider(self) -> None:
         """The hub has thought again about who is who: what it suggested may be out of date."""
+        self._outdated = True
+
+    def _forget(self) -> None:
+        """An operator has decided: nothing that it answers may be asked again."""
         self._suggested = None
         self._thought += 1
 
@@ -87,7 +99,7 @@ class OperatorHand:
     async def erase(self, identity_id: str, actor: str) -> Erased:
         """Forget a person: embeddings, pictures and name go from memory and disk. Cannot be undone."""
         erased, corrected = await self._in_worker(lambda: self._corrections.erase(identity_id, actor))
-        self.reconsider()
+        self._forget()
         self._show(corrected)
         return erased
 
@@ -105,6 +117,6 @@ class OperatorHand:
 
     async def _correct(self, work: Callable[[], Corrected]) -> Operation:
         corrected = await self._in_worker(work)
-        self.reconsider()
+        self._forget()
         self._show(corrected)
         return corrected.operation
