@@ -27,6 +27,7 @@ from ruid_core.wire.codec import encode
 from ruid_core.wire.uplink import ItemKey
 from ruid_edge.enrolment import Credentials
 from ruid_edge.spool import Spool
+from ruid_hub.ingest import strangers
 from ruid_hub.nodes import NoSuchNode, NoSuchRequest
 from ruid_hub.nodes.local import HubUnreachable, command, local_commands
 from ruid_hub.nodes.waiting import WAITING_PER_ADDRESS
@@ -275,6 +276,7 @@ async def test_strangers_cannot_fill_the_hub(hub: Hub, tmp_path: Path) -> None:
                 refused.append(type(error).__name__)
         assert len(link.register.pending()) == WAITING_PER_ADDRESS
         assert set(refused) == {"too_many_waiting"}
+        assert link.server.counters["adoption_too_many_waiting"] == len(refused)
         with hub.store.reading() as connection:
             assert connection.exec_driver_sql("SELECT count(*) FROM admissions").scalar_one() == 0
 
@@ -289,6 +291,27 @@ async def test_an_address_that_asks_too_often_is_slowed_down(hub: Hub) -> None:
             except InvalidStatus as error:
                 statuses.append(error.response.status_code)
         assert 429 in statuses
+        assert link.server.counters["adoption_asks_too_often"] == statuses.count(429)
+
+
+async def test_a_stranger_that_asks_for_nothing_is_shown_out_and_counted(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strangers, "_REQUEST_WITHIN_S", 0.05)
+    async with serving(hub) as link, talking(link, stranger(), subprotocol=ADOPTION_SUBPROTOCOL) as peer:
+        await asyncio.wait_for(peer.wait_closed(), 10)
+        assert link.server.counters["adoption_silent"] == 1
+
+
+async def test_strangers_beyond_the_most_are_told_to_wait_and_counted(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strangers, "STRANGERS_PER_ADDRESS", 1)
+    async with serving(hub) as link, talking(link, stranger(), subprotocol=ADOPTION_SUBPROTOCOL):
+        with pytest.raises(InvalidStatus, match="503"):
+            async with talking(link, stranger(), subprotocol=ADOPTION_SUBPROTOCOL):
+                pass
+        assert link.server.counters["adoption_too_many_at_once"] == 1
 
 
 async def test_a_hub_that_is_not_the_pinned_one_gets_nothing(hub: Hub, spool: Spool, tmp_path: Path) -> None:

@@ -61,7 +61,8 @@ async def test_a_hub_that_was_away_gets_everything_in_order(hub: Hub, spool: Spo
             keys += spool.append([tracklet(track_id=number)])
             uplink.wake()
             uplink.show(live())
-        await asyncio.sleep(0.3)
+        await until(lambda: uplink.counters.live_stale > 0)
+        assert uplink.counters.live_replaced + uplink.counters.live_stale <= 50
         assert not uplink.connected
         assert spool.state.items == 50
         async with serving(hub, port=link.port):
@@ -280,6 +281,21 @@ async def test_a_still_is_fetched_on_request(hub: Hub, spool: Spool, tmp_path: P
         camera = f"{spool.node_id}/cam0"
         first, second = await asyncio.gather(link.register.want_still(camera), link.register.want_still(camera))
         assert first == second == still().jpeg
+
+
+async def test_answers_that_nobody_hears_are_counted_at_the_node(spool: Spool, tmp_path: Path) -> None:
+    async with uplinking(spool, "wss://127.0.0.1:9", tmp_path) as uplink:
+        for revision in range(40):
+            uplink.tell(wm.Configured(revision, accepted=True))
+        assert uplink.counters.answers_dropped == 8
+
+
+async def test_answers_that_nobody_asked_for_are_counted_at_the_hub(hub: Hub, spool: Spool, tmp_path: Path) -> None:
+    async with serving(hub) as link, uplinking(spool, link.url, tmp_path) as uplink:
+        uplink.tell(wm.Configured(7, accepted=True))
+        uplink.tell(still())
+        await until(lambda: link.server.counters["answers_unasked"] == 2)
+        assert link.register.configuration(spool.node_id).revision == 0
 
 
 async def test_a_still_that_cannot_be_had_says_why(hub: Hub, spool: Spool, tmp_path: Path) -> None:

@@ -201,6 +201,41 @@ async def test_a_full_disk_does_not_end_the_duties(running: Running, monkeypatch
     await while_running(running.service, lambda: len(turns) > 1)
 
 
+async def test_a_gap_that_a_full_disk_does_not_take_is_kept_until_it_does(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts: list[str] = []
+    record_gap = Store.record_gap
+
+    def full_at_first(store: Store, node_id: str, gap: Any) -> None:
+        attempts.append(node_id)
+        if len(attempts) < 3:
+            raise StoreWriteError("hub.db", "the disk is full")
+        record_gap(store, node_id, gap)
+
+    monkeypatch.setattr(service_module, "_TICK_S", 0.01)
+    monkeypatch.setattr(Store, "record_gap", full_at_first)
+    running.service.connected(hello(), time.time())
+    for _ in range(2):
+        running.service.live("node1", live(), time.time())
+        running.service.disconnected("node1", time.time(), "connection lost", finished=False)
+    running.service.live("node1", live(), time.time())
+    await while_running(running.service, lambda: running.store.counts().gaps == 2)
+    assert len(attempts) == 4
+
+
+async def test_an_arrival_that_a_full_disk_does_not_take_is_counted(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise StoreWriteError("hub.db", "the disk is full")
+
+    monkeypatch.setattr(Store, "record_cameras", full)
+    running.service.connected(hello(), time.time())
+    await running.service.commit([item(1)])
+    assert 'ruid_hub_unrecorded_total{kind="arrival"} 1.0' in running.metrics.exposition().decode()
+
+
 async def test_the_account_adds_up(running: Running) -> None:
     assert running.service.summary()["latency_capture_to_identity_ms"] == {"p50": 0.0, "p95": 0.0}
     await running.service.commit([item(1, person=1), item(2, person=2, track_id=8)])

@@ -72,6 +72,7 @@ class EdgeNode:
         self._pressure = Pressure(self._machine, self._cameras, busy_s=self._inference.busy_s)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._outbox: asyncio.Queue[wm.Content] = asyncio.Queue(_OUTBOX_ITEMS)
+        self._storing = 0
         self._state_dir = Path(settings.state_dir)
         self._started_after = take_last_words(self._state_dir)
         self._keeper = ConfigurationKeeper(self._state_dir, apply=self.apply)
@@ -351,10 +352,12 @@ class EdgeNode:
             batch = [await self._outbox.get()]
             while not self._outbox.empty():
                 batch.append(self._outbox.get_nowait())
+            self._storing = len(batch)
             started_s = time.perf_counter()
             await self._store(batch)
             for camera in self._cameras.values():
                 camera.stages.note("spool", (time.perf_counter() - started_s) * 1000)
+            self._storing = 0
             for _ in batch:
                 self._outbox.task_done()
             self._uplink.wake()
@@ -384,6 +387,8 @@ class EdgeNode:
         stored = asyncio.create_task(self._outbox.join())
         # On a full disk nothing more is stored: whoever told the node to stop does not wait for that.
         await asyncio.wait((stored, outbox), return_when=asyncio.FIRST_COMPLETED, timeout=_STORE_S)
+        if not stored.done():
+            _log.error("what was seen last is lost, the disk takes nothing", items=self._outbox.qsize() + self._storing)
         stored.cancel()
         outbox.cancel()
         await self._wait_for_acks()

@@ -34,7 +34,7 @@ from ruid_hub.ingest import GroupCommit, IngestServer
 from ruid_hub.integrations.bridge import Integrations
 from ruid_hub.integrations.choices import IntegrationSettings, Service
 from ruid_hub.integrations.keeping import Choices
-from ruid_hub.integrations.metrics import HubMetrics, UpkeepCollector
+from ruid_hub.integrations.metrics import HubMetrics, LinkCollector, UpkeepCollector
 from ruid_hub.integrations.sealing import Sealer
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.nodes import NodeRegister
@@ -147,6 +147,7 @@ def _works(settings: HubSettings, authority: Authority, store: Store) -> _Works:
         commits=commits,
         resume_point=recogniser.resume_point,
     )
+    metrics.registry.register(LinkCollector(ingest.counters))
     integrations = _integrations(settings, store=store, site=site, hub_id=authority.hub_id[:12])
     parts = _parts(
         settings,

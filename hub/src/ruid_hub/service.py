@@ -33,6 +33,7 @@ _HEARD_EVERY_S = 5.0
 _HEALTH_EVERY_S = 60.0
 _LATENCIES = 10_000
 _DRIFTS = 2000
+_GAPS = 10_000
 _SUMMARY_IDENTITIES = 10_000
 
 _log = structlog.get_logger("hub")
@@ -52,6 +53,7 @@ class HubService:
         self._notifier = notifier
         self._latencies_s: deque[float] = deque(maxlen=_LATENCIES)
         self._told_refusals: Counter[str] = Counter()
+        self._gaps: deque[CoverageGap] = deque(maxlen=_GAPS)
         self._estimate = UniqueEstimate(0.0, 0.0, 0.0)
         self._nothing_new = True
         self.drifts: dict[tuple[str, DriftKind], DriftAlarm] = {}
@@ -69,8 +71,8 @@ class HubService:
         self._metrics.messages.labels("hello").inc()
         self._site.node_connected(hello, at_s)
         names = {f"{hello.node_id}/{camera.camera_id}": camera.name for camera in hello.cameras}
-        self._worker.submit(self._store.record_cameras, hello.node_id, names)
-        self._worker.submit(self._store.record_boot, hello.node_id, hello.boot_epoch, at_s)
+        self._record(lambda: self._store.record_cameras(hello.node_id, names))
+        self._record(lambda: self._store.record_boot(hello.node_id, hello.boot_epoch, at_s))
         self._notifier.changed()
 
     def disconnected(self, node_id: str, at_s: float, reason: str, *, finished: bool) -> None:
@@ -246,8 +248,24 @@ class HubService:
         for change in self._site.tick(time.time()):
             self._tell(change)
             if change.gap is not None:
-                await self._record_gap(change.gap)
+                self._metrics.unrecorded.labels("gap").inc(len(self._gaps) == _GAPS)
+                self._gaps.append(change.gap)
         self._notifier.changed()
+        while self._gaps:  # where the disk is full they wait for the next turn
+            await self._record_gap(self._gaps[0])
+            self._gaps.popleft()
+
+    def _record(self, write: Callable[[], object]) -> None:
+        """Have the worker write what a node's arrival tells; on a full disk it is left out, counted and said."""
+
+        def attempt() -> None:
+            try:
+                write()
+            except StoreWriteError as error:
+                self._metrics.unrecorded.labels("arrival").inc()
+                _log.warning("a node's cameras and start could not be recorded", reason=str(error))
+
+        self._worker.submit(attempt)
 
     def _tell(self, change: StateChange) -> None:
         if change.state is CameraState.DOWN:

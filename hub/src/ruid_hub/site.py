@@ -261,6 +261,10 @@ class Site:
         self._cards = Cards()
         self._unique = UniqueCount(0)
         self._changes: deque[StateChange] = deque(maxlen=CHANGES)
+        self.node_counters: dict[str, Mapping[str, int]] = {}
+        """What each node has counted since its boot, by its own names."""
+        self.passed_over = 0
+        """Messages about cameras of which there are too many, and changes that nobody fetched."""
 
     # --- what the nodes say ----------------------------------------------------------------------------
 
@@ -297,6 +301,8 @@ class Site:
 
     def health(self, node_id: str, health: Health, at_s: float) -> None:
         """How the node's cameras do; one that has lost its source is down."""
+        if node_id in self.node_counters or len(self.node_counters) < CAMERAS:
+            self.node_counters[node_id] = health.counters
         for reported in health.cameras:
             camera = self._camera(f"{node_id}/{reported.camera_id}")
             if camera is not None:
@@ -448,6 +454,7 @@ class Site:
         if key not in self._cameras and len(self._cameras) < CAMERAS:
             node_id, _, camera_id = key.rpartition("/")
             self._cameras[key] = _Camera(camera=key, name=camera_id, node_name=node_id)
+        self.passed_over += key not in self._cameras
         return self._cameras.get(key)
 
     def _of_node(self, node_id: str) -> list[_Camera]:
@@ -467,6 +474,7 @@ class Site:
 
     def _changed(self, change: StateChange | None) -> None:
         if change is not None:
+            self.passed_over += len(self._changes) == CHANGES
             self._changes.append(change)
 
     def _people(self, known: Iterable[KnownPerson], *, present: Mapping[str | TrackKey, int]) -> tuple[PersonCard, ...]:

@@ -147,7 +147,11 @@ def test_a_file_that_cannot_be_read_is_put_aside(tmp_path: Path) -> None:
     spool = Spool.open(tmp_path, max_bytes=LARGE)
     assert spool.append([tracklet()])
     assert list(tmp_path.glob("spool.unreadable-*.db"))
+    assert spool.state.put_aside == 1
     spool.close()
+    again = Spool.open(tmp_path, max_bytes=LARGE)
+    assert again.state.put_aside == 0
+    again.close()
 
 
 def test_a_folder_that_cannot_be_used_says_so(tmp_path: Path) -> None:

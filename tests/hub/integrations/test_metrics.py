@@ -1,13 +1,15 @@
 """The hub's own counters and what is read at scrape time."""
 
+from collections import Counter
 from pathlib import Path
 
+import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
-from hub_fakes import NOON_S, FakeClock, hello, live
-from ruid_hub.integrations.metrics import HubMetrics, SiteCollector
+from hub_fakes import NOON_S, FakeClock, health, hello, live
+from ruid_hub.integrations.metrics import HubMetrics, LinkCollector, SiteCollector
 from ruid_hub.live.feed import FeedCounts
-from ruid_hub.site import Site
+from ruid_hub.site import CAMERAS, Site
 from ruid_hub.store import open_store
 
 HOSTILE = 'a"} 1\nruid_site_people 99\n# HELP x{y="'
@@ -49,6 +51,28 @@ def test_the_clock_of_a_node_is_told_once_however_many_cameras_it_has(tmp_path: 
         ("ruid_node_clock_error_seconds", "pi"): 0.01,
     }
     store.close()
+
+
+def test_what_nodes_count_and_what_the_hub_passes_over_is_there_by_name(tmp_path: Path):
+    store, site, metrics = open_store(tmp_path / "hub.db"), Site(), HubMetrics()
+    metrics.registry.register(SiteCollector(site=site, store=store, feed_counts=FeedCounts(), clock=FakeClock()))
+    told = msgspec.structs.replace(health(), counters={"spool_dropped_items": 3, HOSTILE: 1})
+    site.health("pi", told, NOON_S)
+    for number in range(CAMERAS + 2):
+        site.live("pi", live(1, camera_id=str(number)), NOON_S)
+    found = samples(metrics)
+    assert found["ruid_node_events_total", "spool_dropped_items/pi"] == 3.0
+    assert found["ruid_node_events_total", f"{HOSTILE}/pi"] == 1.0
+    assert found["ruid_site_passed_over_total", ""] == 3.0  # health made one of them known
+    store.close()
+
+
+def test_whatever_the_link_counts_is_there_by_name():
+    metrics, counters = HubMetrics(), Counter({"kept_out_revoked": 2})
+    metrics.registry.register(LinkCollector(counters))
+    assert samples(metrics)["ruid_hub_link_events_total", "kept_out_revoked"] == 2.0
+    counters["adoption_silent"] += 1
+    assert samples(metrics)["ruid_hub_link_events_total", "adoption_silent"] == 1.0
 
 
 def test_what_the_service_counts_is_there_under_its_name():

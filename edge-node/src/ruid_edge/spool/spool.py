@@ -25,6 +25,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import msgspec
+import structlog
 
 from ruid_core.wire.codec import decode_content, encode
 from ruid_core.wire.messages import Content, Dropped, Item, Tracklet
@@ -45,12 +46,15 @@ _MAX_AGE_S = 72 * 3600.0
 _AGE_LOOK_EVERY_S = 60.0
 _START = ItemKey(-1, -1)
 
+_log = structlog.get_logger("spool")
+
 
 @dataclass(frozen=True, slots=True)
 class SpoolState:
     """How full the spool is, and what it gave up since boot.
 
-    `dropped_items` counts all that was dropped, `dropped_counts` the crossings, stays and gaps among them.
+    `dropped_items` counts all that was dropped, `dropped_counts` the crossings, stays and gaps among them; `put_aside`
+    is 1 where an older spool could not be read, and everything in it is missing.
     """
 
     items: int
@@ -60,6 +64,7 @@ class SpoolState:
     dropped_thumbnails: int
     dropped_embeddings: int = 0
     dropped_counts: int = 0
+    put_aside: int = 0
 
 
 class Spool:
@@ -83,7 +88,7 @@ class Spool:
         self._pictures_through = self._embeddings_through = self._tracklets_through = self._aged_through = _START
         self._aged_at_s = 0.0
         self._appended = self._dropped_items = self._dropped_thumbnails = 0
-        self._dropped_embeddings = self._dropped_counts = 0
+        self._dropped_embeddings = self._dropped_counts = self._put_aside = 0
         self._items, self._bytes = self._connection.execute(
             "SELECT count(*), coalesce(sum(length(content)), 0) FROM items"
         ).fetchone()
@@ -99,8 +104,11 @@ class Spool:
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError):
                     raise
-                _put_aside(path)
-                return cls(_connect(path), max_bytes=max_bytes)
+                aside = _put_aside(path)
+                _log.error("the spool cannot be read, beginning a new one", reason=str(error), kept_as=str(aside))
+                spool = cls(_connect(path), max_bytes=max_bytes)
+                spool._put_aside = 1
+                return spool
         except (OSError, sqlite3.OperationalError) as error:
             raise SpoolUnusable(f"the folder '{folder}' cannot hold the spool ({error}): set RUID_STATE_DIR") from error
 
@@ -171,6 +179,7 @@ class Spool:
             dropped_thumbnails=self._dropped_thumbnails,
             dropped_embeddings=self._dropped_embeddings,
             dropped_counts=self._dropped_counts,
+            put_aside=self._put_aside,
         )
 
     def close(self) -> None:
@@ -354,8 +363,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _put_aside(path: Path) -> None:
+def _put_aside(path: Path) -> Path:
     aside = path.with_name(f"spool.unreadable-{int(time.time())}.db")
     path.rename(aside)
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return aside

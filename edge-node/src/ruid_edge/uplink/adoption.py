@@ -89,7 +89,11 @@ async def _wait(
         answer = await _next(websocket)
         if not isinstance(answer, AdoptionPending):
             return answer
-    _log.warning("waiting to be approved at the hub", code=code, hub_fingerprint=fingerprint(pending.authority_der))
+    _log.warning(
+        "waiting to be approved: compare the code on the hub's page of nodes, or run `ruid hub nodes approve` there",
+        code=code,
+        hub_fingerprint=fingerprint(pending.authority_der),
+    )
     if applicant.code_file is not None:
         applicant.code_file.write_text(code + "\n", encoding="ascii")
     # A shared file that is announced but not there yet will be: ask again soon.

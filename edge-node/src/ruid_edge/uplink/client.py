@@ -38,6 +38,7 @@ from ruid_edge.errors import SpoolUnusable
 from ruid_edge.spool import Spool
 from ruid_edge.uplink.adoption import Applicant, NotLetIn, ask_to_be_let_in
 from ruid_edge.uplink.backoff import Backoff
+from ruid_edge.uplink.outages import outage_reason
 from ruid_edge.uplink.pace import Pace
 
 _REFUSED_WAIT_S = 30.0
@@ -56,11 +57,17 @@ _log = structlog.get_logger("uplink")
 
 @dataclass(frozen=True, slots=True)
 class UplinkCounters:
-    """What the uplink did since boot."""
+    """What the uplink did since boot.
+
+    Of live messages that never left, newer ones replaced `live_replaced`, and `live_stale` met no hub. Answers to the
+    hub's questions that could not be given are `answers_dropped`.
+    """
 
     connections: int
     live_replaced: int
     refused: int
+    live_stale: int
+    answers_dropped: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,7 @@ class Uplink:
         self._closed = asyncio.Event()
         self._backoff = Backoff(np.random.default_rng())
         self._sent_through = ItemKey(-1, -1)
-        self._connections = self._live_replaced = self._refused = 0
+        self._connections = self._live_replaced = self._refused = self._live_stale = self._answers_dropped = 0
         self._told_outage = ""
         self._url = ""
         self._held_back = False
@@ -108,7 +115,9 @@ class Uplink:
     @property
     def counters(self) -> UplinkCounters:
         """What happened since boot."""
-        return UplinkCounters(self._connections, self._live_replaced, self._refused)
+        return UplinkCounters(
+            self._connections, self._live_replaced, self._refused, self._live_stale, self._answers_dropped
+        )
 
     def wake(self) -> None:
         """Say that the spool holds something new."""
@@ -121,7 +130,8 @@ class Uplink:
         self._wake.set()
 
     def tell(self, message: Configured | Still) -> None:
-        """Send an answer, as soon as there is a connection."""
+        """Send an answer, as soon as there is a connection; of too many the oldest goes."""
+        self._answers_dropped += len(self._to_tell) == _TOLD
         self._to_tell.append(message)
         self._wake.set()
 
@@ -140,7 +150,7 @@ class Uplink:
                 refused = await self._try_once()
             except (HubUnknown, OSError, WebSocketException, WireError, TimeoutError) as error:
                 answered = isinstance(error, _HUB_IS_THERE)
-                self._tell_outage(str(error) or type(error).__name__)
+                self._tell_outage(outage_reason(error))
             if (self._connections, self._applicant.credentials.adopted) != before:
                 self._backoff.reset()
             await self._pause(_REFUSED_WAIT_S if refused else self._backoff.next_s(answered=answered))
@@ -166,7 +176,7 @@ class Uplink:
         try:
             adopted = await ask_to_be_let_in(self._url, self._applicant, node_id=self._spool.node_id)
         except (NotLetIn, AdoptionSpoiled) as error:
-            _log.error("not let in by the hub", hub=self._url, reason=str(error))
+            self._tell_refusal("not let in by the hub, asking again every 30 s", reason=str(error))
             return True
         if adopted.node_id != self._spool.node_id:
             self._spool.take_place(adopted.node_id, after_boot_epoch=adopted.after_boot_epoch)
@@ -185,10 +195,16 @@ class Uplink:
                 raise
             code, _, text = (error.response.body or b"").decode(errors="replace").strip().partition(": ")
             self._refused += 1
-            _log.error("kept out by the hub", hub=self._url, code=code, reason=text)
+            self._tell_refusal("kept out by the hub, asking again every 30 s", code=code, reason=text)
             if code in _KEY_UNKNOWN:
                 credentials.forget_certificate()
             return True
+
+    def _tell_refusal(self, what: str, **why: str) -> None:
+        """Once for as long as it stays the same."""
+        if self._told_outage != (told := f"{what} {why}"):
+            self._told_outage = told
+            _log.error(what, hub=self._url, **why)
 
     def _tell_outage(self, reason: str) -> None:
         if self._told_outage != reason:
@@ -199,7 +215,8 @@ class Uplink:
         deadline_s = time.monotonic() + wait_s
         while self._closing is None and (left_s := deadline_s - time.monotonic()) > 0:
             self._wake.clear()
-            self._live.clear()  # what was live is stale by the time that the hub is back
+            self._live_stale += len(self._live)  # by the time that the hub is back
+            self._live.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), left_s)
 
@@ -231,9 +248,8 @@ class Uplink:
 
     async def _read(self, websocket: ClientConnection, session: UplinkSession) -> bool:
         async for frame in websocket:
-            if isinstance(frame, str):
-                continue
-            event = session.receive(frame, now_s=time.time())
+            packed = frame if isinstance(frame, bytes) else frame.encode()
+            event = session.receive(packed, now_s=time.time())
             if event is not None and self._act_on(event):
                 return isinstance(event, RefusedByHub)
         return False
@@ -266,7 +282,10 @@ class Uplink:
 
     def _take_still(self, camera_id: str) -> None:
         """One at a time for each camera: whoever asks meanwhile gets the one that is being taken."""
-        if camera_id in self._stills or len(self._stills) >= _TOLD:
+        if camera_id in self._stills:
+            return
+        if len(self._stills) >= _TOLD:
+            self._answers_dropped += 1
             return
 
         async def take() -> None:
@@ -325,12 +344,12 @@ class Uplink:
 
     def _queue_answers(self, session: UplinkSession) -> None:
         while self._to_tell:
-            session.send(self._to_tell.popleft())
+            self._answers_dropped += not session.send(self._to_tell.popleft())
 
     def _queue_live(self, session: UplinkSession) -> None:
         live, self._live = self._live, {}
         for message in live.values():
-            session.send(message)
+            self._live_stale += not session.send(message)
 
     def _queue_items(self, session: UplinkSession) -> bool:
         """Queue a few items (so that live state is never kept waiting); return whether more could go now."""

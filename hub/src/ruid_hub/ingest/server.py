@@ -50,6 +50,7 @@ from ruid_hub.recognition import ReceivedItem
 _HELLO_WITHIN_S = 10.0
 _REPLAY_ITEMS_PER_S = 200.0
 _LAST_WORDS_S = 0.5
+_CLOCK_WRONG_S = 5.0
 _REPLACED = "replaced by a newer connection of the same node"
 
 _log = structlog.get_logger("ingest")
@@ -110,6 +111,7 @@ class _NodeConnection:
         self.session = IngestSession()
         self.allowance = Allowance(now_s=time.monotonic())
         self.offset_s = 0.0
+        self.clock_told = False
         self.farewell = _Farewell()
         self._wake = asyncio.Event()
 
@@ -321,14 +323,16 @@ class IngestServer:
             case HealthArrived(health):
                 self._events.health(connection.session.hello.node_id, health, now_s)
             case ConfiguredArrived(configured):
-                await self._register.configured(connection.node_id, configured)
+                known = await self._register.configured(connection.node_id, configured)
+                self.counters["answers_unasked"] += not known
                 self._events.configured(connection.node_id, configured)
             case StillArrived(still):
-                self._register.still(connection.node_id, still)
+                self.counters["answers_unasked"] += not self._register.still(connection.node_id, still)
                 self._events.still(connection.node_id, still)
             case OffsetKnown(offset_s, error_s):
                 # An offset that may be nothing but delay is not one: it would only jitter the times.
                 connection.offset_s = offset_s if abs(offset_s) > error_s else 0.0
+                self._tell_clock(connection)
                 self._events.clock_measured(connection.node_id, offset_s=offset_s, error_s=error_s)
             case NodeLeft(reason, finished):
                 connection.farewell = _Farewell(reason, finished)
@@ -336,6 +340,16 @@ class IngestServer:
             case MessageRefused():
                 return self._note_refusal(connection, event)
         return True
+
+    def _tell_clock(self, connection: _NodeConnection) -> None:
+        """A clock that is far off is told once for each connection."""
+        if abs(connection.offset_s) > _CLOCK_WRONG_S and not connection.clock_told:
+            connection.clock_told = True
+            _log.warning(
+                "a node's clock is wrong, its times are corrected here: let it reach a time server",
+                node=connection.session.hello.node_name,
+                lacks_s=round(connection.offset_s, 1),
+            )
 
     def _note_refusal(self, connection: _NodeConnection, refused: MessageRefused) -> bool:
         self.counters[f"refused_{refused.code}"] += 1

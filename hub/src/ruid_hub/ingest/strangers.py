@@ -40,10 +40,12 @@ class Strangers:
     def turn_away(self, address: str) -> tuple[int, str] | None:
         """Why a stranger from this address may not come in now (HTTP status and text); None when it may."""
         if self._here.total() >= STRANGERS or self._here[address] >= STRANGERS_PER_ADDRESS:
-            return 503, "too many devices ask at once"
+            self._counters["adoption_too_many_at_once"] += 1
+            return 503, "too many devices ask at once: approve or reject some, then this one gets its turn"
         try:
             self._register.allow_ask(address)
         except NotAdmitted as error:
+            self._counters[f"adoption_{error.code}"] += 1
             return 429, str(error)
         return None
 
@@ -52,8 +54,10 @@ class Strangers:
         address = str(websocket.remote_address[0])
         self._here[address] += 1
         try:
-            with contextlib.suppress(ConnectionClosed, TimeoutError):
+            with contextlib.suppress(ConnectionClosed):
                 await self._answer(websocket, address)
+        except TimeoutError:
+            self._counters["adoption_silent"] += 1
         finally:
             self._here[address] -= 1
             if not self._here[address]:

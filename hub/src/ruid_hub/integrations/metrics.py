@@ -1,7 +1,7 @@
 """The hub's numbers for Prometheus, in a registry of their own."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -31,6 +31,9 @@ class HubMetrics:
             "ruid_hub_items_missing", "Items that never came and were not accounted for", registry=self.registry
         )
         self.duplicates = Counter("ruid_hub_items_duplicated", "Items that were there already", registry=self.registry)
+        self.unrecorded = Counter(
+            "ruid_hub_unrecorded", "Facts about cameras that no disk took", ["kind"], registry=self.registry
+        )
         self.revisions = Counter(
             "ruid_hub_identity_revisions", "Tracks that were given to another identity", registry=self.registry
         )
@@ -71,6 +74,15 @@ class SiteCollector(Collector):
         yield _gauge("ruid_site_unique_people", "Different people so far", view.unique.count)
         yield from _camera_metrics(view.cameras)
         yield from _clock_metrics(view.cameras)
+        counted = (
+            ((node_id, event), times)
+            for node_id, counters in list(self._site.node_counters.items())
+            for event, times in counters.items()
+        )
+        yield _labelled("ruid_node_events", "What nodes counted since their boot", ("node", "event"), counted)
+        yield _counter(
+            "ruid_site_passed_over", "Messages about cameras of which there are too many", self._site.passed_over
+        )
         yield from self._store_metrics()
         yield from self._feed_metrics()
 
@@ -123,6 +135,26 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 
 def _counter(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(name, text, value)
+
+
+def _labelled(name: str, text: str, labels: Sequence[str], counted: Iterable[tuple[Sequence[str], float]]) -> Metric:
+    """A counter with a value for each set of labels."""
+    family = CounterMetricFamily(name, text, labels=labels)
+    for values, times in counted:
+        family.add_metric(values, times)
+    return family
+
+
+class LinkCollector(Collector):
+    """Reads at scrape time what the link to the nodes has counted, refusals of strangers included."""
+
+    def __init__(self, counters: Mapping[str, int]) -> None:
+        self._counters = counters
+
+    def collect(self) -> Iterator[Metric]:
+        """Called by the registry."""
+        counted = (((event,), times) for event, times in list(self._counters.items()))
+        yield _labelled("ruid_hub_link_events", "What happened on the link to the nodes", ("event",), counted)
 
 
 class UpkeepCollector(Collector):

@@ -83,11 +83,11 @@ class Configurations:
         refused = answer is not None and answer.revision == configuration.revision and not answer.accepted
         return configuration.revision != hello.config_revision and not refused
 
-    async def answered(self, node_id: str, configured: Configured, *, at_s: float) -> None:
-        """Keep what the node says; answers to revisions that never were are passed over."""
+    async def answered(self, node_id: str, configured: Configured, *, at_s: float) -> bool:
+        """Keep what the node says; False, and nothing kept, for a revision that never was."""
         configuration = self.of(node_id)
         if not 0 < configured.revision <= configuration.revision:
-            return
+            return False
         answer = ConfigurationAnswer(
             configured.revision, configured.accepted, configured.field, configured.reason, at_s
         )
@@ -95,6 +95,7 @@ class Configurations:
         waiting = self._answers.pop(node_id, None)
         if waiting is not None and configured.revision == configuration.revision and not waiting.done():
             waiting.set_result(None)
+        return True
 
     async def wait_for_answer(self, node_id: str) -> NodeConfiguration:
         """Give the node a moment to answer; return what is known then."""
@@ -123,11 +124,13 @@ class Configurations:
             raise StillUnavailable(still.reason)
         return still.jpeg
 
-    def still_came(self, node_id: str, still: Still) -> None:
-        """Hand a picture to whoever asked; one that nobody asked for is passed over."""
+    def still_came(self, node_id: str, still: Still) -> bool:
+        """Hand a picture to whoever asked; False where nobody did."""
         coming = self._stills.pop(f"{node_id}/{still.camera_id}", None)
-        if coming is not None and not coming.done():
-            coming.set_result(still)
+        if coming is None or coming.done():
+            return False
+        coming.set_result(still)
+        return True
 
     async def _keep(self, configuration: NodeConfiguration) -> None:
         self._by_node[configuration.node_id] = configuration

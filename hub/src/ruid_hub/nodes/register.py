@@ -29,7 +29,7 @@ from ruid_hub.store.links import Admission
 MAX_NODES = 1000
 REVOKED = "revoked"
 JOINED = "the shared file"
-_REVOKED_TEXT = "somebody at the hub has revoked this node"
+_REVOKED_TEXT = "somebody at the hub has revoked this node: it comes back once it is approved there again"
 
 _log = structlog.get_logger("nodes")
 
@@ -110,7 +110,9 @@ class NodeRegister:
         asking = self._waiting.find(code, now_s=self._clock())
         self._waiting.leave(asking)
         if not asking.answer.done():
-            asking.answer.set_result(NotAdopted("rejected", "somebody at the hub has turned this device away"))
+            asking.answer.set_result(
+                NotAdopted("rejected", "somebody at the hub has turned this device away: switch it off")
+            )
         _log.info("device turned away", name=asking.request.node_name, code=asking.code, by=actor)
 
     async def rename(self, node_id: str, name: str, *, actor: str) -> Node:
@@ -205,15 +207,15 @@ class NodeRegister:
         if node_id in self._presence:
             self._presence[node_id] = replace(self._presence[node_id], at_s=self._clock())
 
-    async def configured(self, node_id: str, configured: Configured) -> None:
-        """What became of a configuration."""
+    async def configured(self, node_id: str, configured: Configured) -> bool:
+        """What became of a configuration; False where there is none with this revision."""
         if not configured.accepted:
             _log.warning("configuration refused", node=node_id, field=configured.field, reason=configured.reason)
-        await self._configurations.answered(node_id, configured, at_s=self._clock())
+        return await self._configurations.answered(node_id, configured, at_s=self._clock())
 
-    def still(self, node_id: str, still: Still) -> None:
-        """A picture came."""
-        self._configurations.still_came(node_id, still)
+    def still(self, node_id: str, still: Still) -> bool:
+        """A picture came; False where nobody waits for it (any more)."""
+        return self._configurations.still_came(node_id, still)
 
     def allow_ask(self, address: str) -> None:
         """Count a stranger's connection; raise `NotAdmitted` where there are too many from this address."""
@@ -241,7 +243,12 @@ class NodeRegister:
         asking = self._waiting.enter(asking, now_s=now_s)
         asking.connections += 1
         if asking.connections == 1:
-            _log.info("a device asks to be let in", name=request.node_name, code=code, address=address)
+            _log.info(
+                "a device asks to be let in: compare its code, then approve or reject it",
+                name=request.node_name,
+                code=code,
+                address=address,
+            )
         return asking
 
     def let_go(self, asking: Asking) -> None:

@@ -36,7 +36,8 @@ from ruid_tools.bench.link_spool import spool_writes
 
 DIM = 512
 WINDOW = 64
-_READY_WITHIN_S = 30.0
+_READY_WITHIN_S = 120.0
+_LAST_ACKS_WITHIN_S = 120.0
 _WARM_UP_SHARE = 0.2
 _MEMORY_EVERY_S = 0.5
 _SPOOL_PASSAGES = 200
@@ -117,7 +118,7 @@ class BenchNode:
                 await self._send_one(websocket, session)
             else:
                 await asyncio.sleep(0.002)
-        deadline_s = time.monotonic() + 20
+        deadline_s = time.monotonic() + _LAST_ACKS_WITHIN_S
         while self._waiting and time.monotonic() < deadline_s:  # noqa: ASYNC110 - polls to a deadline
             await asyncio.sleep(0.01)
 
