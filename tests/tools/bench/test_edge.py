@@ -26,7 +26,7 @@ def test_our_own_figures_need_no_peer() -> None:
     assert figures["frame_ms"]["p50"] <= figures["frame_ms"]["p95"]
     assert {"prepare", "detect", "track", "embed", "wire"} <= set(figures["stage_ms"])
     assert figures["cpu_s_per_frame"] > 0
-    assert figures["embeddings_per_frame"] > 0
+    assert figures["people_per_frame"] > figures["embeddings_per_frame"] > 0
     assert 0 < report["empty"]["share_of_the_busy_cpu"] < 1
     assert report["empty"]["embeddings_per_frame"] == 0
     assert report["allocations"]["whole_picture_copies"] == 0
@@ -73,7 +73,7 @@ def test_tracks_are_numbered_by_the_frames_of_a_clip() -> None:
     contestant.take_turn(FRAMES[2:3])
     truth = np.array([[number, 1, 0, 0, 50, 90] for number in (1.0, 2.0, 3.0)])
     assert contestant.scores(truth) == {"hota": 1.0, "idf1": 1.0, "mota": 1.0, "id_switches": 0}
-    assert contestant.embedded == 3
+    assert (contestant.embedded, contestant.people) == (3, 3)
 
 
 def test_a_copy_of_a_picture_is_noticed() -> None:

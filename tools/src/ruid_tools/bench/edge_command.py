@@ -72,7 +72,7 @@ def edge(  # noqa: PLR0913 - each is an option of the command
 def _tell(report: dict[str, Any], console: Console) -> None:
     contestants = [report["ruid"], report["empty"] | {"name": "ruid, empty scene"}, *report["peers"]]
     table = Table("", *(figures["name"] for figures in contestants), title=f"{report['threads']} threads")
-    for row in ("frames", "fps", "cpu_s_per_frame", "embeddings_per_frame"):
+    for row in ("frames", "people_per_frame", "fps", "cpu_s_per_frame", "embeddings_per_frame"):
         table.add_row(row, *(str(figures[row]) for figures in contestants))
     for percentile in ("p50", "p95"):
         table.add_row(f"frame {percentile} ms", *(str(figures["frame_ms"][percentile]) for figures in contestants))

@@ -46,6 +46,7 @@ class Contestant:
     stages: StageTimes
     frames: int = 0
     embedded: int = 0
+    people: int = 0
     wall_s: float = 0.0
     cpu_s: float = 0.0
     frame_ms: list[float] = field(default_factory=list[float])
@@ -62,12 +63,14 @@ class Contestant:
             self.frame_ms.append(took_s * 1000)
             self.frames += 1
             self.embedded += worked.embedded
+            self.people += len(worked.track_ids)
             self.tracks.append(mot_rows(self.frames, worked.track_ids, worked.boxes_xyxy_px))
 
     def join(self, other: "Contestant") -> None:
         """Add what the same contestant did on another clip."""
         self.frames += other.frames
         self.embedded += other.embedded
+        self.people += other.people
         self.wall_s += other.wall_s
         self.cpu_s += other.cpu_s
         self.frame_ms += other.frame_ms
@@ -80,6 +83,7 @@ class Contestant:
             "fps": round(self.frames / self.wall_s, 2),
             "frame_ms": percentiles(self.frame_ms),
             "cpu_s_per_frame": round(self.cpu_s / self.frames, 5),
+            "people_per_frame": round(self.people / self.frames, 2),
             "embeddings_per_frame": round(self.embedded / self.frames, 2),
             "stage_ms": {
                 stage.stage: {"p50": round(stage.p50_ms, 2), "p95": round(stage.p95_ms, 2)}
