@@ -248,6 +248,10 @@
 
   let leaving = false;
   form.addEventListener("submit", () => { leaving = true; });
+  form.querySelector("[data-discard]").addEventListener("click", () => {
+    leaving = true;
+    location.reload();
+  });
   window.addEventListener("beforeunload", (event) => {
     if (!leaving && !form.querySelector("[data-unsaved]").hidden) event.preventDefault();
   });

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlencode
 
@@ -238,6 +238,7 @@ async def camera_page(
     view = next((view for view in site.view(now_s).cameras if view.camera == camera), None)
     if view is None:
         raise NotFoundException
+    view = replace(view, node_name=_node_name(nodes, camera) or view.node_name)
     gaps = await asyncio.to_thread(_gaps, look.store, camera, now_s - DAY_S)
     told = _told(nodes, camera)
     config = None if told is None else told.camera(camera.rpartition("/")[2])
@@ -434,6 +435,14 @@ def _told(nodes: NodeRegister, camera: str) -> NodeConfiguration | None:
         return nodes.configuration(camera.rpartition("/")[0])
     except NoSuchNode:
         return None
+
+
+def _node_name(nodes: NodeRegister, camera: str) -> str:
+    """As it is called today, also before it has said a word since the hub's start."""
+    try:
+        return nodes.node(camera.rpartition("/")[0]).name
+    except NoSuchNode:
+        return ""
 
 
 def _shapes_json(config: CameraConfig | None) -> str:

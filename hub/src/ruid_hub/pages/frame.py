@@ -55,11 +55,15 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What became of what somebody just did; `undo_id` is the operation that can be taken back."""
+    """What became of what somebody just did.
+
+    `undo_id` is the operation that can be taken back, `person` whose page shows what became of it.
+    """
 
     text: str
     refused: bool = False
     undo_id: int | None = None
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)

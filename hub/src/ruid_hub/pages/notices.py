@@ -3,10 +3,15 @@
 from collections import OrderedDict
 from collections.abc import Callable
 
-from ruid_hub.hand import Operation
+from ruid_hub.hand import InViewTogether, LaterOperations, Operation, OperationKind
 from ruid_hub.pages.frame import Notice
 
 NOTICES = 200
+WORDS: dict[type[Exception], str] = {
+    InViewTogether: "They were in one picture at the same time, so they are two people. Where a sighting belongs to "
+    "neither, move it elsewhere first",
+    LaterOperations: "later corrections build on this one. Undo them first, the newest one before the others",
+}
 
 
 class Notices:
@@ -33,10 +38,15 @@ def said(operation: Operation) -> Notice:
     """What an operator's correction did, with the way back where there is one."""
     if operation.undone_at_s is not None:
         return Notice(f"Undone: {operation.text}")
-    return Notice(operation.text, undo_id=operation.operation_id if operation.undoable else None)
+    elsewhere = operation.kind in {OperationKind.SPLIT, OperationKind.MOVE}
+    return Notice(
+        operation.text,
+        undo_id=operation.operation_id if operation.undoable else None,
+        person=operation.identity_id if elsewhere else "",
+    )
 
 
 def refusal(error: Exception) -> Notice:
-    """Why something was not done."""
-    text = str(error)
+    """Why something was not done; pages show no numbers of sightings and operations."""
+    text = next((words for kind, words in WORDS.items() if isinstance(error, kind)), str(error))
     return Notice(f"{text[:1].upper()}{text[1:]}.", refused=True)

@@ -11,7 +11,7 @@ from litestar.params import FromPath
 
 from ruid_hub.api.given import Given
 from ruid_hub.errors import HubError
-from ruid_hub.hand import Erased, Explanation, HandError, Operation, OperationKind, OperatorHand
+from ruid_hub.hand import Erased, Explanation, HandError, Operation, OperationKind, OperatorHand, Spoke
 from ruid_hub.observations import TrackKey
 from ruid_hub.pages.frame import Frame, Notice
 from ruid_hub.pages.look import AnyRequest, Form, Look, sees_all, several
@@ -27,6 +27,8 @@ SIGHTINGS_SHOWN = 60
 OPERATIONS_READ = 200
 OPERATIONS_SHOWN = 12
 NAMED_OFFERED = 200
+SPEAKS = 0.5
+"""Log-odds: less than this changes an even chance by less than an eighth."""
 NARROWEST_PERCENT = 0.8
 MOST_INTEGER = 2**63 - 1
 
@@ -88,6 +90,7 @@ class WhyPage:
     frame: Frame
     explanation: Explanation | None
     """None where nothing is known any more."""
+    reasons: tuple[str, ...]
     camera_name: str
     nearest_pictures: dict[TrackKey, int]
     back: str
@@ -149,6 +152,7 @@ async def why_page(
     page = WhyPage(
         frame=look.frame("people"),
         explanation=explanation,
+        reasons=() if explanation is None else reasons(explanation, site, look),
         camera_name=site.name_of(track.camera),
         nearest_pictures=pictures,
         back=f"/people/{identity_id}",
@@ -221,6 +225,35 @@ async def undo(operation_id: FromPath[int], look: Given[Look], hand: Given[Opera
     except HandError as error:
         return look.go("/people", refusal(error))
     return look.go(f"/people/{operation.other_id or operation.identity_id}", said(operation))
+
+
+def reasons(explanation: Explanation, site: Site, look: Look) -> tuple[str, ...]:
+    """What spoke, in plain words; nothing that names a camera out of reach."""
+    told: list[str] = []
+    for spoke in explanation.spoke:
+        text = _reason(spoke)
+        named_cameras = [camera for camera in site.cameras() if camera in text]
+        if all(look.caller.reach.covers(camera) for camera in named_cameras):
+            for camera in named_cameras:
+                text = text.replace(camera, site.name_of(camera))
+            told.append(text)
+    return tuple(told)
+
+
+def _reason(spoke: Spoke) -> str:
+    match spoke.kind:
+        case "price":
+            return f"to be somebody known, a likeness of {spoke.weight:.2f} is needed here"
+        case "crops":
+            return f"it rests on {plural(round(spoke.weight), 'look', 'looks')} at this sighting"
+        case "in view":
+            return f"{plural(round(spoke.weight), 'other was', 'others were')} in view of this camera at the same time"
+        case "time":
+            way = "for" if spoke.weight > 0 else "against"
+            how = "hardly speaks" if abs(spoke.weight) < SPEAKS else "speaks"
+            return f"{spoke.text.partition(', which')[0]}, which {how} {way} the same person"
+        case _:
+            return spoke.text
 
 
 def timeline(sightings: Sequence[SightingRow], site: Site, look: Look) -> Timeline | None:
