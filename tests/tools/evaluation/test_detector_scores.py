@@ -81,12 +81,21 @@ def test_annotations_that_are_none_are_told(tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text("[]")
     with pytest.raises(DetectorEvaluationError, match="is no COCO annotation file"):
         read_truth(tmp_path / "list.json")
+    (tmp_path / "card.json").write_text("{}")
+    with pytest.raises(DetectorEvaluationError, match="names no people"):
+        read_truth(tmp_path / "card.json")
 
 
 def test_a_missing_picture_is_told(tmp_path: Path) -> None:
     annotations = tmp_path / "truth.json"
     annotations.write_text(
-        json.dumps({"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [], "categories": []})
+        json.dumps(
+            {
+                "images": [{"id": 1, "file_name": "a.jpg"}],
+                "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9]}],
+                "categories": [],
+            }
+        )
     )
     with pytest.raises(DetectorEvaluationError, match=r"a\.jpg is not there"):
         read_pictures(read_truth(annotations), tmp_path)

@@ -12,7 +12,7 @@ from tooling import REPOSITORY
 
 pytest.importorskip("onnx", reason="onnx is not installed")
 
-from ruid_tools.models.calibration import letterboxed, read_pictures
+from ruid_tools.models.calibration import PictureSourceError, letterboxed, read_pictures
 
 
 def _png(grey: int) -> bytes:
@@ -45,8 +45,17 @@ def test_pictures_are_spread_over_a_video() -> None:
 
 def test_a_picture_that_cannot_be_decoded_is_told(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match="cannot be decoded"):
+    with pytest.raises(PictureSourceError, match=r"broken\.png cannot be read as a picture"):
         read_pictures(tmp_path, most=1)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty", "no.tar", "no.mp4"])
+def test_a_source_without_pictures_is_told_in_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "no.tar").write_bytes(b"nothing")
+    (tmp_path / "no.mp4").write_bytes(b"")
+    with pytest.raises(PictureSourceError, match=rf"^no pictures at .*{name}: .*"):
+        read_pictures(tmp_path / name, most=1)
 
 
 def test_a_letterbox_is_grey_around_the_picture() -> None:

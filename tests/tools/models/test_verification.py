@@ -10,7 +10,7 @@ import pytest
 from ruid_core.vision import Size
 from ruid_edge.inference import find_model
 from ruid_edge.inference.pictures import InputLayout
-from ruid_tools.models.command import CalibrationMissingError, build_detector, verify
+from ruid_tools.models.command import CalibrationMissingError, NoCardsError, build_detector, verify
 from ruid_tools.models.detector_cards import write_cards
 from ruid_tools.models.golden import golden_input, golden_values, similarity
 from ruid_tools.models.verification import verify_models
@@ -85,8 +85,11 @@ def test_the_command_ends_in_1_when_something_is_at_fault(folder: Path, capsys: 
     _edit(folder, golden={})
     assert verify(folder=folder) == 1
     assert "no answer" in capsys.readouterr().out
-    (folder / "empty").mkdir()
-    assert verify(folder=folder / "empty") == 1
+
+
+def test_a_folder_without_cards_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(NoCardsError, match=r"^no models at .*nowhere: expected cards \(NAME\.card\.json\)"):
+        verify(folder=tmp_path / "nowhere")
 
 
 def test_the_golden_input_is_the_same_in_every_layout() -> None:

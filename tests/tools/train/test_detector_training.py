@@ -19,7 +19,7 @@ from ruid_tools.models.nanodet import (  # noqa: E402
     store_tuned,
 )
 from ruid_tools.models.qdq import stored_bytes  # noqa: E402
-from ruid_tools.train.detector_command import numbers_in  # noqa: E402
+from ruid_tools.train.detector_command import HeldOutError, numbers_in  # noqa: E402
 from ruid_tools.train.detector_head import Cells, Head, Wanted, loss_of  # noqa: E402
 from ruid_tools.train.detector_labels import Labels, fuse  # noqa: E402
 from ruid_tools.train.detector_training import Recipe, blended, labelled_pictures, make_lessons, tune  # noqa: E402
@@ -142,3 +142,9 @@ def test_nobody_in_any_look_is_nobody() -> None:
 def test_numbers_are_named_by_spans_and_alone() -> None:
     assert numbers_in("3,5-7") == {3, 5, 6, 7}
     assert numbers_in("") == set()
+
+
+@pytest.mark.parametrize("spans", ["abc", "3-", "-4", "1-2-3"])
+def test_spans_that_name_no_pictures_are_told(spans: str) -> None:
+    with pytest.raises(HeldOutError, match=f"as in 3,500-689; not as {spans}$"):
+        numbers_in(spans)

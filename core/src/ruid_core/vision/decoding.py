@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ruid_core.geometry.boxes import Boxes
+from ruid_core.geometry.boxes import Boxes, empty_boxes
 from ruid_core.vision.detections import Detections
 from ruid_core.vision.errors import UnknownOutputsError
 from ruid_core.vision.family import (
@@ -44,18 +45,21 @@ def decode(family: Family, outputs: Outputs, size: Size, settings: DecodeSetting
 
     `outputs` are the network's arrays in any order. Raises `UnknownOutputsError` where they do not fit `family`.
     """
-    shapes = [output.shape for output in outputs]
+    shapes = tuple(output.shape for output in outputs)
     if not _fits(family, shapes, size):
         raise UnknownOutputsError(
             shapes, width_px=size.width_px, height_px=size.height_px, expected=expected_outputs(family)
         )
     boxes, confidences = _DECODERS[family](outputs, size, settings)
+    if len(confidences) == 0:
+        return Detections.none()
     iou_max = 1.0 if family is Family.END_TO_END else settings.iou_max
     kept = suppress(boxes, confidences, iou_max=iou_max, most=settings.most)
     return Detections(boxes[kept], confidences[kept])
 
 
-def _fits(family: Family, shapes: Sequence[tuple[int, ...]], size: Size) -> bool:
+@lru_cache(maxsize=16)
+def _fits(family: Family, shapes: tuple[tuple[int, ...], ...], size: Size) -> bool:
     """Whether the outputs can be read as this family: NanoDet's joined table looks like YOLOX's."""
     try:
         likely = recognise(shapes, size)
@@ -92,7 +96,11 @@ def _class_and_box_tables(outputs: Outputs, *, default_bins: int) -> tuple[Float
     box_columns = {4 * bins for bins in BOX_BINS}
     boxes = [output[0] for output in by_cells if output.shape[2] in box_columns]
     classes = [output[0] for output in by_cells if output.shape[2] not in box_columns]
-    return np.concatenate(classes), np.concatenate(boxes)
+    return _joined(classes), _joined(boxes)
+
+
+def _joined(tables: list[Floats]) -> Floats:
+    return tables[0] if len(tables) == 1 else np.concatenate(tables)
 
 
 def _decode_distances(
@@ -107,6 +115,8 @@ def _decode_distances(
     """Distances from a point to a box's four sides are expected values over bins, in strides."""
     confidences = classes[:, settings.person_class]
     cells = np.flatnonzero(confidences > settings.confidence_min)
+    if len(cells) == 0:
+        return empty_boxes(), confidences[:0]
     grid = make_grid(size, strides_px)
     strides = grid.strides_px[cells, None]
     points = grid.corners_px[cells] + point * strides

@@ -48,9 +48,12 @@ class DetectorScores:
 def read_truth(annotations: Path) -> Truth:
     """Return annotations in COCO's format, the class person alone; raise `DetectorEvaluationError`."""
     try:
-        return _quietly(_pycocotools("coco").COCO, str(annotations))
+        truth = _quietly(_pycocotools("coco").COCO, str(annotations))
     except (OSError, ValueError, KeyError, AssertionError) as error:
         raise DetectorEvaluationError(f"{annotations} is no COCO annotation file: {error}") from error
+    if not any(annotation["category_id"] == _PERSON for annotation in truth.anns.values()):
+        raise DetectorEvaluationError(f"{annotations} names no people: expected annotations of category {_PERSON}")
+    return truth
 
 
 def truth_of(boxes_xyxy_px: Mapping[int, NDArray[np.floating[Any]]], unsure: Mapping[int, NDArray[np.bool_]]) -> Truth:

@@ -17,6 +17,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from ruid_tools.errors import ToolError
 from ruid_tools.models.qdq import stored_bytes
 
 Picture = NDArray[np.uint8]
@@ -25,14 +26,27 @@ Limits = dict[str, tuple[float, float]]
 _PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 
+class PictureSourceError(ToolError):
+    """A source gives no pictures; the text says which and why."""
+
+
 def read_pictures(source: Path, *, most: int) -> list[Picture]:
-    """Return up to `most` BGR pictures spread evenly over a folder, a tar of pictures, or a video."""
+    """Return up to `most` BGR pictures spread evenly over a folder, a tar of pictures, or a video.
+
+    Raises `PictureSourceError` where there is none, or one that cannot be read.
+    """
+    if not source.exists():
+        raise PictureSourceError(f"no pictures at {source}: there is nothing of that name")
     if source.is_dir():
-        paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in _PICTURE_SUFFIXES)
-        return [_decoded(path.read_bytes()) for path in _spread(paths, most)]
-    if source.suffix == ".tar":
-        return list(_tar_pictures(source, most))
-    return list(_video_pictures(source, most))
+        pictures = _folder_pictures(source, most)
+    elif tarfile.is_tarfile(source):
+        pictures = _tar_pictures(source, most)
+    else:
+        pictures = _video_pictures(source, most)
+    taken = list(pictures)
+    if not taken:
+        raise PictureSourceError(f"no pictures at {source}: give a folder of .jpg or .png, a .tar of them, or a video")
+    return taken
 
 
 def letterboxed(picture: Picture, *, width_px: int, height_px: int, grey: int = 112) -> Picture:
@@ -83,11 +97,17 @@ def _spread(items: Sequence[Any], most: int) -> list[Any]:
     return [items[index] for index in np.linspace(0, len(items) - 1, min(most, len(items))).astype(int)]
 
 
-def _decoded(encoded: bytes) -> Picture:
-    picture = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+def _decoded(encoded: bytes, name: str) -> Picture:
+    picture = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR) if encoded else None
     if picture is None:
-        raise ValueError("a calibration picture cannot be decoded")
+        raise PictureSourceError(f"{name} cannot be read as a picture")
     return np.asarray(picture, np.uint8)
+
+
+def _folder_pictures(source: Path, most: int) -> Iterator[Picture]:
+    paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in _PICTURE_SUFFIXES)
+    for path in _spread(paths, most):
+        yield _decoded(path.read_bytes(), str(path))
 
 
 def _tar_pictures(source: Path, most: int) -> Iterator[Picture]:
@@ -96,7 +116,7 @@ def _tar_pictures(source: Path, most: int) -> Iterator[Picture]:
         for member in _spread(members, most):
             stream = archive.extractfile(member)
             if stream is not None:
-                yield _decoded(stream.read())
+                yield _decoded(stream.read(), f"{source}: {member.name}")
 
 
 def _video_pictures(source: Path, most: int) -> Iterator[Picture]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from ruid_edge.inference.cards import models_folder
+from ruid_edge.inference.cards import CARD_SUFFIX, models_folder
+from ruid_tools.errors import ToolError
 from ruid_tools.models.detector_cards import write_cards
 from ruid_tools.models.detector_files import FLOAT_FILE, INT8_FILE, TUNED_FILE
 from ruid_tools.models.verification import verify_models
@@ -38,6 +39,17 @@ class CalibrationMissingError(WorkshopError):
             f"no calibration pictures at {self.path}: set RUID_DATA_DIR to the folder of the data sets, "
             "or name folders, tar files or videos with --calibration"
         )
+
+
+class NoCardsError(ToolError):
+    """There is nothing to verify in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.folder = folder
+
+    def __str__(self) -> str:
+        return f"no models at {self.folder}: expected cards (NAME{CARD_SUFFIX}), each beside its file"
 
 
 def build_detector(
@@ -97,6 +109,8 @@ def verify(*, folder: Path | None = None, runtime: str = "onnxruntime", json: bo
         Print the verdicts as JSON.
     """
     verdicts = list(verify_models(folder, runtime=runtime))
+    if not verdicts:
+        raise NoCardsError(folder or models_folder())
     if json:
         Console().print_json(json_text.dumps([asdict(verdict) for verdict in verdicts]))
     else:
@@ -104,7 +118,7 @@ def verify(*, folder: Path | None = None, runtime: str = "onnxruntime", json: bo
         for verdict in verdicts:
             table.add_row(verdict.card, verdict.model_id, verdict.fault or "as its card says")
         Console().print(table)
-    return int(not verdicts or any(verdict.fault for verdict in verdicts))
+    return int(any(verdict.fault for verdict in verdicts))
 
 
 def published_weights(workshop: Path) -> Path:

@@ -5,11 +5,17 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.progress import track
 
+from ruid_tools.errors import ToolError
 from ruid_tools.models.command import data_folder, published_weights
 from ruid_tools.train.command import TorchMissingError
 
 _MOST_PICTURES = 20_000
+
+
+class HeldOutError(ToolError):
+    """--held-out names no pictures, or all of them."""
 
 
 def train_detector(
@@ -60,10 +66,13 @@ def train_detector(
     every = read_pictures(pictures or data_folder() / "street" / "street.tar", most=_MOST_PICTURES)
     left_out = numbers_in(held_out)
     taken = [picture for number, picture in enumerate(every) if number not in left_out]
+    if not taken:
+        raise HeldOutError(f"--held-out leaves none of the {len(every)} pictures")
     layers = read_layers(published_weights(workshop))
     rng = np.random.default_rng(0)
-    labeller = Labeller(teacher or data_folder() / "models" / "yolox_nano.onnx", out.parent)
-    lessons = make_lessons(labelled_pictures(taken, labeller, rng), layers, rng)
+    labeller = Labeller(teacher or data_folder() / "models" / "yolox_nano.onnx", workshop)
+    labelled = labelled_pictures(track(taken, description="labels and features"), labeller, rng)
+    lessons = make_lessons(labelled, layers, rng)
     Console().print(f"{len(lessons)} inputs of {len(taken)} pictures")
     for epoch, (loss, tuned) in enumerate(tune(layers, lessons, Recipe(epochs=epochs)), start=1):
         Console().print(f"epoch {epoch}: loss {loss:.4f}")
@@ -73,6 +82,8 @@ def train_detector(
 
 
 def numbers_in(spans: str) -> set[int]:
-    """Return the numbers that a text such as `3,500-689` names, both ends included."""
+    """Return the numbers that a text such as `3,500-689` names, both ends included; raise `HeldOutError`."""
     ends = [span.partition("-") for span in spans.split(",") if span]
+    if not all(first.isdecimal() and (last.isdecimal() or not dash) for first, dash, last in ends):
+        raise HeldOutError(f"--held-out names pictures by number, as in 3,500-689; not as {spans}")
     return {number for first, _, last in ends for number in range(int(first), int(last or first) + 1)}

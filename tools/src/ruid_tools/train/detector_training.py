@@ -4,7 +4,7 @@ The backbone's maps are computed once for every picture, so a CPU does the train
 confident and the labels show nobody, nothing is asked of the new one: it should keep what it knows of other scenes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -64,7 +64,7 @@ class Lesson:
 
 
 def labelled_pictures(
-    pictures: Sequence[PictureBgr], labeller: Labeller, rng: np.random.Generator
+    pictures: Iterable[PictureBgr], labeller: Labeller, rng: np.random.Generator
 ) -> Iterator[tuple[PictureBgr, Labels]]:
     """Give every picture with its labels, and up to two crops of it in which somebody is large."""
     for picture in pictures:
