@@ -56,6 +56,27 @@ def test_the_input_has_the_shape_of_the_camera() -> None:
     assert input_size_for(Size(500, 500), long_side_px=352) == Size(352, 352)
 
 
+def test_cameras_of_four_to_three_can_have_a_short_side_of_their_own() -> None:
+    assert input_size_for(Size(640, 480), long_side_px=416, short_side_4_3_px=288) == Size(416, 288)
+    assert input_size_for(Size(972, 1296), long_side_px=416, short_side_4_3_px=288) == Size(288, 416)
+    assert input_size_for(Size(640, 512), long_side_px=416, short_side_4_3_px=288) == Size(416, 352)
+
+
+def test_a_picture_that_just_does_not_fit_is_squeezed_into_the_input() -> None:
+    letterbox = fit(Size(640, 480), Size(416, 288))
+    assert (letterbox.scaled, letterbox.left_px, letterbox.top_px) == (Size(416, 288), 0, 0)
+    assert fit(Size(480, 640), Size(288, 416)).scaled == Size(288, 416)
+    np.testing.assert_allclose(
+        letterbox.to_picture(np.array([[104, 72, 208, 144]], np.float32)), [[160, 120, 320, 240]]
+    )
+
+
+def test_nothing_is_squeezed_that_fits_or_that_would_be_hurt() -> None:
+    assert fit(Size(640, 448), Size(416, 320)).scaled == Size(416, 291)
+    assert fit(Size(640, 480), Size(416, 256)).scaled == Size(341, 256)
+    assert fit(Size(640, 600), Size(416, 416)).scaled == Size(416, 390)
+
+
 @given(sizes, st.integers(1, 20).map(lambda n: 32 * n))
 def test_an_input_holds_its_picture_to_half_a_pixel_and_wastes_less_than_a_stride(
     picture: Size, long_side_px: int

@@ -21,8 +21,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about a model file. `file` lies beside the card; `sha256` is its checksum.
 
     `source`, `licence`, `data` and `reproduce` are for people. `input` and `output` describe the tensors, and for
-    a detector hold what its use needs (`long_side_px`, `family`, `confidence_min`, `iou_max`). `golden` is the
-    answer to the golden input, with its tolerance.
+    a detector hold what its use needs (`DetectorUse`). `golden` is the answer to the golden input, with its tolerance.
     """
 
     name: str
@@ -41,9 +40,14 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DetectorUse(msgspec.Struct, frozen=True, kw_only=True):
-    """How a detector is run; a card's `input` and `output` joined, other fields passed over."""
+    """How a detector is run; a card's `input` and `output` joined, other fields passed over.
+
+    `short_side_4_3_px` belongs to `long_side_px`: the short side for cameras of 4:3, if not the smallest that holds
+    their pictures.
+    """
 
     long_side_px: int = 416
+    short_side_4_3_px: int | None = None
     family: str = ""
     confidence_min: float = 0.4
     iou_max: float = 0.6

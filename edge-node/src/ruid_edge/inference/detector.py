@@ -61,12 +61,15 @@ def load_detector(
     """Load a detector for a camera whose pictures have the given size; pictures of other sizes fit in as well.
 
     `path_or_name` is `accurate`, `fast` or the path of an ONNX file; a file's family is told from its outputs. A
-    network whose input size is open gets the size that wastes least on this camera, its long side `long_side_px`.
-    That, `confidence_min` and `iou_max` (how far two people's boxes may overlap) replace what the model's card says.
-    Raises `InferenceError`s that say what to do.
+    network whose input size is open gets the size that its card says for this camera, or, with `long_side_px`, the one
+    of that long side that wastes least. That, `confidence_min` and `iou_max` (how far two people's boxes may overlap)
+    replace what the model's card says. Raises `InferenceError`s that say what to do.
     """
     model = find_model(path_or_name)
-    use = _overruled(model.detector_use, confidence_min=confidence_min, iou_max=iou_max, long_side_px=long_side_px)
+    use = model.detector_use
+    if long_side_px is not None:
+        use = msgspec.structs.replace(use, long_side_px=long_side_px, short_side_4_3_px=None)
+    use = _overruled(use, confidence_min=confidence_min, iou_max=iou_max)
     layout = read_layout(model.path, read_inputs(model.path))
     size = _choose_size(layout, Size(width_px, height_px), use)
     network = open_runtime(runtime, model.path, threads=threads, sides=_open_sides(model.path, layout, size))
@@ -81,7 +84,7 @@ def _overruled(use: DetectorUse, **wanted: float | None) -> DetectorUse:
 
 
 def _choose_size(layout: InputLayout, picture: Size, use: DetectorUse) -> Size:
-    chosen = input_size_for(picture, long_side_px=use.long_side_px)
+    chosen = input_size_for(picture, long_side_px=use.long_side_px, short_side_4_3_px=use.short_side_4_3_px)
     width_px = layout.width if isinstance(layout.width, int) else chosen.width_px
     height_px = layout.height if isinstance(layout.height, int) else chosen.height_px
     return Size(width_px, height_px)

@@ -10,6 +10,7 @@ Three sets of pictures, none of which is in the repository:
 """
 
 import platform
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,8 +23,9 @@ import numpy as np
 
 from ruid_core.vision import Detections
 from ruid_edge.inference import PersonDetector, load_detector
+from ruid_edge.inference.cards import CARD_SUFFIX
 from ruid_tools.evaluation.detector_scores import Picture, Truth, read_pictures, read_truth, score, truth_of
-from ruid_tools.models.detector_cards import CONFIDENCE_MIN, HELD_OUT_STREET, IOU_MAX, LONG_SIDES_PX
+from ruid_tools.models.detector_cards import CONFIDENCE_MIN, HELD_OUT_STREET, write_cards
 
 _PEER = Path("models/yolox_nano.onnx")
 _FAINT = 5e-4
@@ -38,23 +40,31 @@ _VISIBLE_MIN = 0.6
 _UNIT = "median time from picture to boxes, relative to YOLOX-nano float at 416×416 in the same run"
 
 Labelled = tuple[dict[int, Picture], Truth]
+Cards = dict[str, Path]
+"""The cards of one file's ways of being run, by their names."""
 
 
 def measure_figures(float_file: Path, int8_file: Path, data: Path, *, rounds: int = 60) -> dict[str, dict[str, Any]]:
     """Return `accuracy` and `speed` (medians of `rounds`) by card name. Sets that are not in `data` are left out."""
     sets = dict(_sets(data))
     figures: dict[str, dict[str, Any]] = {}
-    for name, long_side_px in LONG_SIDES_PX.items():
-        accuracy = {
-            label: {
-                "float": _accuracy(float_file, labelled, long_side_px),
-                "int8": _accuracy(int8_file, labelled, long_side_px),
+    with TemporaryDirectory() as folder:
+        floats, int8s = (_carded(file, Path(folder) / file.name) for file in (float_file, int8_file))
+        for name, card in int8s.items():
+            accuracy = {
+                label: {"float": _accuracy(floats[name], labelled), "int8": _accuracy(card, labelled)}
+                for label, labelled in sets.items()
             }
-            for label, labelled in sets.items()
-        }
-        speed = _speed(float_file, int8_file, data / _PEER, long_side_px, rounds=rounds)
-        figures[name] = {"accuracy": accuracy, "speed": speed}
+            speed = _speed(floats[name], card, data / _PEER, rounds=rounds)
+            figures[name] = {"accuracy": accuracy, "speed": speed}
     return figures
+
+
+def _carded(model: Path, folder: Path) -> Cards:
+    """Return cards beside a copy of a file: it is run as a node would run it."""
+    folder.mkdir(exist_ok=True)
+    copy = Path(shutil.copy(model, folder))
+    return {path.name.removesuffix(CARD_SUFFIX): path for path in write_cards(copy, {})}
 
 
 def _sets(data: Path) -> Iterator[tuple[str, Labelled]]:
@@ -68,11 +78,11 @@ def _sets(data: Path) -> Iterator[tuple[str, Labelled]]:
         yield "street, large people, agreement with YOLOX-nano", _street(data)
 
 
-def _accuracy(model: Path, labelled: Labelled, long_side_px: int) -> dict[str, float]:
+def _accuracy(model: Path, labelled: Labelled) -> dict[str, float]:
     pictures, truth = labelled
     shapes = {picture.shape[:2] for picture in pictures.values()}
     height_px, width_px = shapes.pop() if len(shapes) == 1 else (1, 1)
-    detector = _load(model, width_px, height_px, long_side_px)
+    detector = _load(model, width_px, height_px)
     found = ((image_id, detector.detect(picture)) for image_id, picture in pictures.items())
     scores = score(truth, found, threshold=CONFIDENCE_MIN)
     return {
@@ -83,16 +93,8 @@ def _accuracy(model: Path, labelled: Labelled, long_side_px: int) -> dict[str, f
     }
 
 
-def _load(model: Path, width_px: int, height_px: int, long_side_px: int = 416, threads: int = 1) -> PersonDetector:
-    return load_detector(
-        str(model),
-        threads=threads,
-        width_px=width_px,
-        height_px=height_px,
-        confidence_min=_FAINT,
-        iou_max=IOU_MAX,
-        long_side_px=long_side_px,
-    )
+def _load(model: Path, width_px: int, height_px: int) -> PersonDetector:
+    return load_detector(str(model), threads=1, width_px=width_px, height_px=height_px, confidence_min=_FAINT)
 
 
 def _vtest(truth_file: Path, views: tuple[tuple[int, int], ...]) -> Labelled:
@@ -139,14 +141,14 @@ def _street(data: Path) -> Labelled:
     return pictures, truth_of(boxes, {number: ~(own.sure & large[number]) for number, own in labels.items()})
 
 
-def _speed(float_file: Path, int8_file: Path, peer: Path, long_side_px: int, *, rounds: int) -> dict[str, Any]:
+def _speed(float_card: Path, int8_card: Path, peer: Path, *, rounds: int) -> dict[str, Any]:
     """Return medians as ratios to the peer's 416×416, from picture to boxes, one thread, all in one run."""
     cameras = {"square": (416, 416), "4:3": (640, 480), "16:9": (1280, 720), "the demo's": (372, 576)}
     runners: dict[str, tuple[Callable[[Picture], Detections], Picture]] = {}
     for label, (width_px, height_px) in cameras.items():
         picture = _noise(width_px, height_px)
-        runners[f"int8, {label}"] = (_load(int8_file, width_px, height_px, long_side_px).detect, picture)
-    runners["float, square"] = (_load(float_file, 416, 416, long_side_px).detect, _noise(416, 416))
+        runners[f"int8, {label}"] = (_load(int8_card, width_px, height_px).detect, picture)
+    runners["float, square"] = (_load(float_card, 416, 416).detect, _noise(416, 416))
     if peer.is_file():
         runners["YOLOX-nano float 416×416"] = (_load(peer, 416, 416).detect, _noise(416, 416))
     medians_s = _medians_s(runners, rounds)

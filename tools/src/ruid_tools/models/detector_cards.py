@@ -10,8 +10,9 @@ from ruid_edge.inference import ModelCard
 from ruid_edge.inference.cards import CARD_SUFFIX, file_sha256, read_card
 from ruid_tools.models.golden import SIMILARITY_MIN, golden_values
 
-LONG_SIDES_PX = {"detector-accurate": 416, "detector-fast": 352}
-"""Each variant's long side; the short side follows from the camera's picture."""
+SIDES_PX: dict[str, tuple[int, int | None]] = {"detector-accurate": (416, 288), "detector-fast": (352, None)}
+"""Each variant's long side, and its short side for cameras of 4:3; None, and any other camera's, follows from the
+picture."""
 
 CONFIDENCE_MIN = 0.1
 """What the tracker can still use: fainter detections are dropped."""
@@ -47,10 +48,10 @@ def write_cards(model: Path, measured: Mapping[str, Mapping[str, Any]]) -> list[
     sha256 = file_sha256(model)
     golden = {"values": golden_values(model), "similarity_min": SIMILARITY_MIN}
     written: list[Path] = []
-    for name, long_side_px in LONG_SIDES_PX.items():
+    for name, sides_px in SIDES_PX.items():
         path = model.with_name(name + CARD_SUFFIX)
         figures = measured.get(name) or _kept(path, sha256)
-        card = _card(name, model.name, sha256, long_side_px, {**figures, "golden": golden})
+        card = _card(name, model.name, sha256, sides_px, {**figures, "golden": golden})
         path.write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
         written.append(path)
     return written
@@ -63,7 +64,8 @@ def _kept(path: Path, sha256: str) -> dict[str, Any]:
     return {"accuracy": card.accuracy, "speed": card.speed}
 
 
-def _card(name: str, file: str, sha256: str, long_side_px: int, figures: Mapping[str, Any]) -> ModelCard:
+def _card(name: str, file: str, sha256: str, sides_px: tuple[int, int | None], figures: Mapping[str, Any]) -> ModelCard:
+    long_side_px, short_side_4_3_px = sides_px
     return ModelCard(
         name=name,
         model_id=f"{name}-{sha256[:8]}",
@@ -77,6 +79,7 @@ def _card(name: str, file: str, sha256: str, long_side_px: int, figures: Mapping
             "type": "uint8",
             "shape": "1 x height x width x 3, BGR 0..255; height and width open, multiples of 32",
             "long_side_px": long_side_px,
+            "short_side_4_3_px": short_side_4_3_px,
         },
         output={
             "people": "1 x cells x 1, probability that the cell holds a person",
