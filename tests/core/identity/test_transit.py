@@ -12,9 +12,18 @@ from ruid_core.identity import CameraClocks, Decision, Evidence, IdentitySetting
 from ruid_core.identity.arrays import unit_rows
 from ruid_core.identity.calibration import Calibration
 from ruid_core.identity.gallery import Tracks
-from ruid_core.identity.steps import finish
+from ruid_core.identity.steps import blocks, finish
 from ruid_core.identity.timekeeper import Timekeeper
-from ruid_core.identity.transit import GAPS, Seen, Sighted, TransitPriors, TransitTimes, lean_on, learn_transits
+from ruid_core.identity.transit import (
+    GAPS,
+    Seen,
+    Sighted,
+    TransitPriors,
+    TransitTimes,
+    lean_of_links,
+    lean_on,
+    learn_transits,
+)
 
 F32 = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -146,6 +155,24 @@ def test_time_leans_the_same_both_ways_and_says_nothing_of_archives() -> None:
     merged = finish(lean_on(times, sighted, np.unique(owners, return_inverse=True)[1], 0.1))
     assert merged.shape == (121, 121)
     assert merged[0, 7] == pytest.approx((lean[0, 7] + lean[60, 7]) / 2.0)
+
+
+def test_what_time_says_of_many_is_what_it_says_of_every_two() -> None:
+    sighted, people, vectors = _walks(200, 40.0)
+    times = _learn(sighted, people, vectors)
+    assert len(list(blocks(400, 32 * 400))) > 1
+    lean = finish(lean_on(times, sighted, np.arange(400), 0.5))
+    assert np.array_equal(lean, np.float32(0.5) * times.between(sighted, sighted)[0])
+
+
+def test_what_time_spoke_for_links_is_a_mean_over_tracks_of_several_cameras() -> None:
+    generator = np.random.default_rng(5)
+    groups, cameras = generator.integers(0, 9, 60), generator.integers(0, 3, 60)
+    lean = generator.normal(size=(60, 60)).astype(np.float32)
+    across = (groups[:, None] == groups) & (cameras[:, None] != cameras)
+    means = [float(lean[one, linked].mean()) for one, linked in enumerate(across) if linked.any()]
+    assert finish(lean_of_links(lean, np.arange(60), groups, cameras)) == pytest.approx(np.mean(means), abs=1e-6)
+    assert finish(lean_of_links(lean, np.arange(60), np.arange(60), cameras)) == 0.0
 
 
 # --- in the engine -----------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from ruid_core.identity.calibration import (
     least_price,
 )
 from ruid_core.identity.consolidation import affinities, cut, joins
+from ruid_core.identity.fellows import Fellows
 from ruid_core.identity.projection import Projection
 from ruid_core.identity.snapshot import Sightings, Snapshot, sightings
 from ruid_core.identity.steps import IN_PRODUCT, Steps, blocks
@@ -201,16 +202,12 @@ def _pairs(sample: Sample, groups: Ints, cameras: Ints) -> Steps[tuple[Histogram
     A pair with a camera of -1 counts for neither side of a crossing.
     """
     counts, across = sample.everybody.counts.copy(), np.zeros(BINS, np.int64)
-    order = np.argsort(groups, kind="stable")
-    ordered = groups[order]
-    starts, ends = (np.searchsorted(ordered, groups[sample.rows], side) for side in ("left", "right"))
-    for block in blocks(len(sample.rows), 8 * int((ends - starts).max())):
-        sizes = ends[block] - starts[block]
-        places = np.arange(int(sizes.sum())) + np.repeat(starts[block] - (np.cumsum(sizes) - sizes), sizes)
-        others = order[places]
-        linked = sample.bins[block][np.repeat(np.arange(len(sizes)), sizes), others]
+    fellows = Fellows.of(groups, sample.rows)
+    for block in fellows.blocks():
+        ones, others = fellows.pairs(block)
+        linked = sample.bins[block][ones, others]
         counts -= np.bincount(linked, minlength=BINS)
-        own = np.repeat(cameras[sample.rows[block]], sizes)
+        own = cameras[sample.rows[block]][ones]
         crossing = (own != cameras[others]) & (own >= 0) & (cameras[others] >= 0)
         across += np.bincount(linked[crossing], minlength=BINS)
         yield 8 * len(linked) + 2 * BINS

@@ -20,6 +20,7 @@ import numpy as np
 
 from ruid_core.identity.arrays import F32, F64, Ints, group_sums
 from ruid_core.identity.calibration import Calibration
+from ruid_core.identity.fellows import Fellows
 from ruid_core.identity.steps import Steps, blocks
 
 GAPS = 36  # at once, then half octaves from a second to three days
@@ -240,8 +241,10 @@ def lean_on(transits: TransitTimes, sighted: Sighted, owners: Ints, scale: float
     count, tracks = len(owners), len(sighted)
     lean = np.zeros((count, count), np.float32)
     for block in blocks(tracks, 32 * tracks):
-        lean[block, :tracks] = np.float32(scale) * transits.between(sighted.at(block), sighted)[0]
-        yield 32 * tracks * (block.stop - block.start)
+        before, after = slice(0, block.start), slice(block.start, tracks)
+        lean[block, before] = lean[before, block].T  # of two sightings the earlier is the first, whichever asks
+        lean[block, after] = np.float32(scale) * transits.between(sighted.at(block), sighted.at(after))[0]
+        yield (32 * tracks - 31 * block.start) * (block.stop - block.start)
     groups = int(owners.max()) + 1
     if groups == count:
         return lean
@@ -256,12 +259,13 @@ def lean_of_links(lean: F32, owners: Ints, groups: Ints, cameras: Ints) -> Steps
 
     `lean` (G, G) is that of the tracks' `owners` (N,); `groups` and `cameras` (N,) say who is whose, and seen by whom.
     """
-    total, linked = 0.0, 0
-    for block in blocks(len(groups), 4 * len(groups)):
-        links = (groups[block, None] == groups) & (cameras[block, None] != cameras)
-        counts = links.sum(axis=1)
-        one, other = np.nonzero(links)
+    total, linked, fellows = 0.0, 0, Fellows.of(groups, np.arange(len(groups)))
+    for block in fellows.blocks():
+        one, other = fellows.pairs(block)
+        across = cameras[block][one] != cameras[other]
+        one, other = one[across], other[across]
+        counts = np.bincount(one)
         total += float((lean[owners[block][one], owners[other]] / counts[one]).sum())
         linked += int((counts > 0).sum())
-        yield 4 * links.size
+        yield 16 * len(across)
     return total / max(1, linked)
