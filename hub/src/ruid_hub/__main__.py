@@ -3,6 +3,10 @@
 import os
 import sys
 
+# Before NumPy is imported: a hub's matrices are small, and threads that share one wait for one another, spinning,
+# wherever the machine has other work (docs/link.md has the figures).
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from ruid_hub.app import run_hub
 from ruid_hub.errors import HubError
 from ruid_hub.settings import load_settings

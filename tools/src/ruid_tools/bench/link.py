@@ -8,6 +8,7 @@ within the same window, as the yardstick.
 
 import asyncio
 import multiprocessing
+import os
 import ssl
 import time
 from collections import deque
@@ -358,6 +359,7 @@ async def _hub(settings: LinkBenchSettings) -> AsyncGenerator[_Hub]:
         kwargs={"identities": settings.people > 0},
         daemon=True,
     )
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `python -m ruid_hub` does; for the new process alone
     process.start()
     try:
         if not await asyncio.to_thread(ours.poll, _READY_WITHIN_S + settings.nodes / 20):
