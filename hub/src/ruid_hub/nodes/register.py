@@ -182,7 +182,10 @@ class NodeRegister:
         fingerprint = key_fingerprint(key) if isinstance(key, ec.EllipticCurvePublicKey) else ""
         admission = self._admissions.get(self._by_key.get(fingerprint, ""))
         if admission is None:
-            raise NotAdmitted("unknown_key", "this hub does not know the device's key (any more): approve it here once it has asked again")
+            raise NotAdmitted(
+                "unknown_key",
+                "this hub does not know the device's key (any more): approve it here once it has asked again",
+            )
         if admission.revoked:
             raise NotAdmitted(REVOKED, _REVOKED_TEXT)
         return admission.node_id
