@@ -1,5 +1,6 @@
 """Figures by the hour give the numbers that all rows together give."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from math import inf
@@ -14,7 +15,7 @@ from ruid_hub.counting.hours import Hours
 from ruid_hub.counting.memory import REMEMBERED_S
 from ruid_hub.observations import Assignment
 from ruid_hub.site import Site
-from ruid_hub.store import ObservationRow, Store
+from ruid_hub.store import CrossingRow, ObservationRow, Store
 
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
@@ -81,6 +82,36 @@ def test_a_remembered_hour_is_given_up_when_somebody_is_merged_into_another(stor
     store.revise([(str(row.observation.track), "p1") for row in rows if row.assignment is not None])
     assert before > 10
     assert counting.unique_visitors(SPANS[0], Bucket.DAY).total.value == 1
+
+
+def test_crossings_of_kept_hours_are_those_of_the_rows_also_after_a_late_delivery(
+    store: Store, counting: Counting, clock: FakeClock
+):
+    draw = np.random.default_rng(4)
+    rows = [
+        CrossingRow("node-1", 1, seq, track(seq), str(draw.choice(["door", "gate"])), int(draw.choice([1, -1])), at_s)
+        for seq, at_s in enumerate(np.sort(draw.uniform(FROM_S, FROM_S + DAY_S, 120)).tolist(), start=1)
+    ]
+    for part in (rows[::2], rows[1::2]):
+        store.commit(part)
+        clock.now_s += REMEMBERED_S
+        for period in SPANS:
+            told = {
+                (line.line_id, direction, point.from_s): crossed
+                for line in counting.crossings(period, Bucket.HOUR)
+                for point in line.points
+                for direction, crossed in ((1, point.entered), (-1, point.left))
+                if crossed
+            }
+            assert told == _crossed_by_row(counting, period)
+
+
+def _crossed_by_row(counting: Counting, period: Period) -> Counter[tuple[str, int, float]]:
+    """By line, direction, and beginning of the hour: as exported."""
+    return Counter(
+        (crossed.line_id, crossed.direction, max(period.from_s, crossed.at_s - crossed.at_s % HOUR_S))
+        for crossed in counting.crossing_rows(period)
+    )
 
 
 def _plain(figure: Figure) -> tuple[float, float, float]:
