@@ -14,10 +14,12 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import update
 
 from api_fakes import parts_of
-from hub_fakes import NOON_S, WEB_DIR, Announcing, PagesOnly, health, hello, live, matched, row, track
+from hub_fakes import NOON_S, WEB_DIR, Announcing, PagesOnly, health, hello, live, matched, row, track, web_app
 from ruid_core.wire.messages import CameraConfig, Line, Zone
-from ruid_hub.access import AccessMode, Role
+from ruid_hub.access import Access, AccessMode, Role
+from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.observations import CoverageGap
+from ruid_hub.pages import routes as page_routes
 from ruid_hub.parts import HubParts
 from ruid_hub.store import Store, open_store
 from ruid_hub.store.links import Admission, write_admission
@@ -43,9 +45,14 @@ PAGES = {
     "settings": "/settings",
     "integrations": "/settings/integrations?open=mqtt",
     "sites": "/settings/sites",
+    "sign": "/settings/sign",
     "audit": "/audit",
     "missing": "/nothing/here",
 }
+ENTRIES = {"/login": "/login?trouble=wrong", "/setup": "/setup?trouble=code"}
+"""The pages before anybody is known, each as it is after a mistake."""
+NO_PAGES = {"/camera/still"}
+"""Read by pages, none themselves."""
 BYTES_A_PAGE = 150_000
 
 
@@ -88,6 +95,20 @@ async def fill(parts: HubParts) -> None:
     parts.counting.save_site("north", HOSTILE[:80])
     parts.access.accounts.add_user(HOSTILE[:64], role=Role.VIEWER, password="four random words")  # noqa: S106 - nobody's
     parts.audit.record(None, "person.look", HOSTILE, {HOSTILE: HOSTILE})
+
+
+class ClosedHub(PagesOnly):
+    """The pages of a hub that wants people to sign in."""
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._notifier = ChangeNotifier()
+        app = web_app(
+            site=self.site, store=self._store, notifier=self._notifier, mode=AccessMode.REQUIRED, site_name=HOSTILE
+        )
+        config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=2)
+        self._server = Announcing(config, self._started)
+        await self._server.serve(sockets=[self._listener])
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +154,15 @@ def windows(browser: Browser) -> Generator[dict[str, Page]]:
         context.close()
 
 
+def test_every_page_is_looked_at():
+    """By what its address begins with: an address with a variable stands for all of its kind."""
+    asked = {path.partition("?")[0] for path in (*PAGES.values(), *ENTRIES.values())}
+    pages = {path for route in page_routes.PAGES if "GET" in route.http_methods for path in route.paths} - NO_PAGES
+    for page in pages:
+        pattern = re.compile(re.sub(r"\{[^}]*\}", "[^/]+", page))
+        assert any(pattern.fullmatch(path) for path in asked), page
+
+
 @pytest.mark.parametrize("window", ["phone", "desktop"])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_whole(whole: WholeHub, windows: dict[str, Page], name: str, window: str):
@@ -153,9 +183,59 @@ def test_a_page_is_whole(whole: WholeHub, windows: dict[str, Page], name: str, w
     assert page.locator("main script, [onerror], main img[src=x]").count() == 0
     assert "49" not in page.title()
     assert sum(sizes) < BYTES_A_PAGE
+    assert grave_violations(page) == []
+    open_everything(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # pyright: ignore[reportOptionalSubscript]
+    assert grave_violations(page) == []
+
+
+def grave_violations(page: Page) -> list[str]:
+    """What axe finds serious or critical now."""
     violations = page.evaluate("axe.run().then(found => found.violations)")
-    grave = [found for found in violations if found["impact"] in {"serious", "critical"}]
-    assert grave == [], json.dumps(grave, indent=1)[:3000]
+    return [json.dumps(found)[:2000] for found in violations if found["impact"] in {"serious", "critical"}]
+
+
+def open_everything(page: Page) -> None:
+    """Whatever is folded is unfolded, and every box is ticked."""
+    page.evaluate("""() => {
+        for (const fold of document.querySelectorAll("details")) fold.open = true;
+        for (const box of document.querySelectorAll("main [type=checkbox]")) box.checked = true;
+    }""")
+    expect(page.get_by_text("Loading …")).to_have_count(0)
+
+
+@pytest.mark.parametrize("window", ["phone", "desktop"])
+@pytest.mark.parametrize("path", ENTRIES)
+def test_the_way_in_is_whole_too(tmp_path: Path, windows: dict[str, Page], path: str, window: str):
+    store, page = open_store(tmp_path / "hub.db"), windows[window]
+    if path == "/login":
+        Access(store=store, clock=lambda: NOON_S).accounts.add_user("mara", role=Role.ADMIN, password=None)
+    hub = ClosedHub(store)
+    page.goto(hub.url.rstrip("/") + ENTRIES[path])
+    expect(page.get_by_test_id("trouble")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # pyright: ignore[reportOptionalSubscript]
+    assert grave_violations(page) == []
+    hub.stop()
+    store.close()
+
+
+@pytest.mark.parametrize("window", ["phone", "desktop"])
+def test_what_was_refused_is_whole_too(whole: WholeHub, windows: dict[str, Page], window: str):
+    page = windows[window]
+    page.goto(f"{whole.url}settings/integrations?open=mqtt")
+    page.get_by_test_id("save-mqtt").click()
+    expect(page.get_by_test_id("trouble-mqtt-url")).to_be_visible()
+    assert grave_violations(page) == []
+
+
+@pytest.mark.parametrize("window", ["phone", "desktop"])
+def test_what_is_chosen_far_up_can_be_acted_on_there(whole: WholeHub, windows: dict[str, Page], window: str):
+    page = windows[window]
+    page.goto(f"{whole.url}people/ada")
+    page.get_by_test_id("sighting").first.get_by_role("checkbox").check()
+    page.evaluate("document.querySelector('.sightings').scrollIntoView()")
+    expect(page.get_by_test_id("split")).to_be_in_viewport()
+    assert grave_violations(page) == []
 
 
 def test_filters_change_the_list_in_place(whole: WholeHub, windows: dict[str, Page]):

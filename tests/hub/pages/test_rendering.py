@@ -21,6 +21,7 @@ from ruid_hub.pages.people import LookalikesPage, PeoplePage, ReviewPage
 from ruid_hub.pages.person import PersonPage, WhyPage
 from ruid_hub.pages.rendering import ErrorPage, LivePage, Templates
 from ruid_hub.pages.settings import SettingsPage
+from ruid_hub.pages.sign import SignPage
 from ruid_hub.pages.sites import SitesPage
 from ruid_hub.pages.texts import effort, lasting, percent, quickly, span
 from ruid_hub.site import Site, SiteView, UniqueCount
@@ -100,6 +101,7 @@ PAGES = (
     SettingsPage,
     IntegrationsPage,
     SitesPage,
+    SignPage,
     AuditPage,
     LoginPage,
     SetupPage,

@@ -7,7 +7,7 @@ from litestar import Response, get
 from ruid_hub.access import Role
 from ruid_hub.api.given import Given
 from ruid_hub.api.guards import requires
-from ruid_hub.pages import audit, cameras, counts, entry, integrations, people, person, settings, sites
+from ruid_hub.pages import audit, cameras, counts, entry, integrations, people, person, settings, sign, sites
 from ruid_hub.pages.look import Look, html
 from ruid_hub.site import Site
 
@@ -52,6 +52,7 @@ PAGES = (
     settings.revoke_token,
     settings.save_counting,
     settings.save_retention,
+    sign.sign_page,
     sites.sites_page,
     sites.save,
     sites.assign,
