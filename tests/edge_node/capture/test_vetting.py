@@ -45,14 +45,14 @@ def passed_over(*moments: tuple[float | None, float]) -> list[bool]:
     return [watch.is_stale(frame, monotonic_s=at_s) for frame, at_s in frames]
 
 
-def test_pictures_that_come_faster_than_they_were_taken_are_stale_until_one_is_waited_for() -> None:
-    gathered = [(0.0, 50.0), (0.0, 50.001), (0.1, 50.002), (0.2, 50.04)]
-    live = [(0.3, 50.12), (0.4, 50.121), (0.5, 50.3)]  # a late one and the next at once: that is the network
-    assert passed_over(*gathered, *live) == [True] * 4 + [False] * 3
+def test_pictures_that_come_faster_than_they_were_taken_are_stale_until_two_are_waited_for() -> None:
+    gathered = [(0.0, 50.0), (0.0, 50.001), (0.1, 50.002), (0.2, 50.102), (0.3, 50.103)]  # fetched late once
+    live = [(0.4, 50.3), (0.5, 50.4), (0.6, 50.6), (0.7, 50.601)]  # late, and the next at once: that is the network
+    assert passed_over(*gathered, *live) == [True] * 6 + [False] * 3
 
 
-def test_a_stream_in_its_time_loses_one_picture_and_a_camera_without_a_clock_none() -> None:
-    assert passed_over((7.0, 50.0), (7.1, 50.1), (7.2, 50.2)) == [True, False, False]
+def test_a_stream_in_its_time_loses_two_pictures_and_a_camera_without_a_clock_none() -> None:
+    assert passed_over((7.0, 50.0), (7.1, 50.1), (7.2, 50.2)) == [True, True, False]
     assert passed_over((None, 50.0), (None, 50.001)) == [False, False]
 
 

@@ -11,6 +11,7 @@ _LEAST_SIDE_PX = 32
 _JUMP_S = 1.0
 _FASTER = 2.0
 """A picture that comes in less than half the time since the one before was taken was not waited for."""
+_IN_A_ROW = 2
 _LONGEST_GATHERED_S = 10.0
 _LONGEST_PASSING_S = 2.0
 """What comes too fast for longer is no camera, or its clock is wrong: it is shown as it comes."""
@@ -52,10 +53,12 @@ class OpeningWatch:
     """Tells the pictures that gathered while a stream was opened: they come much faster than they were taken.
 
     OpenCV's FFmpeg looks at up to some seconds of a stream before it opens, keeps them, and hands them out as fast as
-    they are read. One watch for each opening; it is over with the first picture that had to be waited for.
+    they are read. One watch for each opening; it is over with the second picture in a row that had to be waited for, as
+    a busy machine is slow to fetch one now and then.
     """
 
     _seen: tuple[_Moment, _Moment] | None = None
+    _waited_for: int = 0
     _over: bool = False
 
     def is_stale(self, frame: Frame, *, monotonic_s: float) -> bool:
@@ -67,8 +70,8 @@ class OpeningWatch:
         self._seen = (first, now)
         shown_s, took_s = _between(last, now)
         gathered_s, passing_s = _between(first, now)
-        was_waited_for = 0 < shown_s < _FASTER * took_s
-        self._over = was_waited_for or gathered_s > _LONGEST_GATHERED_S or passing_s > _LONGEST_PASSING_S
+        self._waited_for = self._waited_for + 1 if 0 < shown_s < _FASTER * took_s else 0
+        self._over = self._waited_for == _IN_A_ROW or gathered_s > _LONGEST_GATHERED_S or passing_s > _LONGEST_PASSING_S
         return not self._over
 
 
