@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ruid_tools.evaluation.track import OURS, TrackEvaluationError, TrackReport, eval_tracker_detections
-from ruid_tools.evaluation.track_video import eval_pipeline
+from ruid_tools.evaluation.track_video import PipelineSettings, eval_pipeline
 
 
 def track(  # noqa: PLR0913 - each is an option of the command
@@ -23,6 +23,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
     drop: float = 0.0,
     seed: int = 0,
     tracker: str = OURS,
+    detector: str = "accurate",
     json: bool = False,
 ) -> None:
     """Score tracks against ground truth: HOTA, IDF1 and MOTA as fractions of 1, and frames per second.
@@ -47,6 +48,8 @@ def track(  # noqa: PLR0913 - each is an option of the command
         Of the random choice.
     tracker
         ruid, or another tracker where it is installed: bytetrack, sort, ocsort, c-biou, supervision, norfair.
+    detector
+        For a video: accurate, fast, or the path of an ONNX file.
     json
         Print one JSON document and nothing else.
     """
@@ -54,7 +57,9 @@ def track(  # noqa: PLR0913 - each is an option of the command
         raise TrackEvaluationError("give either --detections or --video; another --tracker needs --detections")
     span = None if frames is None else read_span(frames)
     if video is not None:
-        print_report(eval_pipeline(video, gt, frames=span, every=every, drop=drop, seed=seed), as_json=json)
+        settings = PipelineSettings(detector=detector)
+        report = eval_pipeline(video, gt, frames=span, every=every, drop=drop, seed=seed, settings=settings)
+        print_report(report, as_json=json)
     elif detections is not None:
         report = eval_tracker_detections(
             detections, gt, frames=span, every=every, drop=drop, seed=seed, tracker=tracker

@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ruid_core.geometry.boxes import Boxes, empty_boxes, iou_matrix
-from ruid_core.vision import Detections
+from ruid_core.vision import Detections, Size, input_size_for
 from ruid_edge.inference import PersonDetector, load_detector
 from ruid_edge.inference.pictures import PictureBgr
 
@@ -24,6 +24,7 @@ _SEEN_MIN = 0.06
 _SURE_MIN = 0.5
 _AGREEING_MIN = 0.8
 _SAME_IOU = 0.55
+_LOADED_MOST = 48
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +50,7 @@ class Labeller:
         folder.mkdir(parents=True, exist_ok=True)
         self._open = folder / "teacher.onnx"
         onnx.save(_of_any_size(onnx.load(teacher)), self._open)
-        self._loaded: dict[tuple[int, int, int], PersonDetector] = {}
+        self._loaded: dict[Size, PersonDetector] = {}
 
     def label(self, picture: PictureBgr) -> Labels:
         """Return the people in a picture."""
@@ -70,18 +71,18 @@ class Labeller:
         return Detections(boxes, found.confidences)
 
     def _detector(self, long_side_px: int, width_px: int, height_px: int) -> PersonDetector:
-        key = (long_side_px, width_px, height_px)
-        if key not in self._loaded:
-            self._loaded.clear() if len(self._loaded) > 2 * len(LONG_SIDES_PX) else None
-            self._loaded[key] = load_detector(
+        size = input_size_for(Size(width_px, height_px), long_side_px=long_side_px)
+        if size not in self._loaded:
+            self._loaded.clear() if len(self._loaded) >= _LOADED_MOST else None
+            self._loaded[size] = load_detector(
                 str(self._open),
                 threads=1,
-                width_px=width_px,
-                height_px=height_px,
+                width_px=size.width_px,
+                height_px=size.height_px,
                 confidence_min=_FAINT,
                 long_side_px=long_side_px,
             )
-        return self._loaded[key]
+        return self._loaded[size]
 
 
 def fuse(looks: Sequence[Detections]) -> tuple[Boxes, NDArray[np.float64], NDArray[np.float64]]:
