@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -191,6 +192,21 @@ async def test_a_clock_that_is_off_is_corrected(hub: Hub, tmp_path: Path) -> Non
                 assert isinstance(decode_hub_message(await wait_bytes(node)), wm.Ack)
     assert [item.offset_s for item in hub.items] == [40.0, 0.0]
     assert hub.said.count("clock measured 40 0.01") == 1
+
+
+async def test_items_of_a_clock_that_is_hours_ahead_are_corrected_from_the_first_one_on(
+    hub: Hub, tmp_path: Path
+) -> None:
+    async with serving(hub) as link:
+        context = (await member(link, hub, tmp_path)).member_context()
+        ahead_s = time.time() + 8000.0
+        async with talking(link, context) as node:
+            await node.send(encode(hello(sent_at_s=ahead_s)))
+            await wait_bytes(node)
+            await node.send(encode(wm.Item(3, 1, wm.CoverageGap("cam0", ahead_s - 9, ahead_s, "lost"))))
+            assert isinstance(decode_hub_message(await wait_bytes(node)), wm.Ack)
+    assert hub.items[0].offset_s == pytest.approx(-8000.0, abs=10.0)
+    assert isinstance(hub.items[0].content, wm.CoverageGap)
 
 
 async def test_a_port_in_use_is_told_in_one_line(hub: Hub) -> None:

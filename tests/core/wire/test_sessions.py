@@ -1,5 +1,7 @@
 """Both ends of the conversation, step by step."""
 
+import math
+
 import pytest
 
 from core.wire.builders import NOW_S, camera_config, crossing, health, hello, live, stay, still, tracklet
@@ -235,6 +237,19 @@ def test_a_bad_item_keeps_its_place_as_a_dropped_record() -> None:
     assert event == ItemArrived(ItemKey(3, 41), wm.Dropped("refused_box", 41, 41, 1))
     (refusal,) = ingest.take_outgoing()
     assert decode_hub_message(refusal) == wm.Refused("box", "item 3/41: the box does not lie in the picture", False)
+
+
+@pytest.mark.parametrize(("ahead_s", "refused"), [(0.0, True), (-9000.0, True), (9000.0, False), (math.nan, True)])
+def test_an_item_of_a_node_whose_clock_is_ahead_is_not_in_the_future(ahead_s: float, refused: bool) -> None:
+    """The hub corrects its times; a clock that was behind may have been set since the hello."""
+    ingest = IngestSession()
+    ingest.receive(encode(hello(sent_at_s=NOW_S + ahead_s)), now_s=NOW_S)
+    ingest.welcome(hub_id="hub1", resume_after=ItemKey(3, 0), now_s=NOW_S)
+    assert ingest.first_offset_s == (0.0 if math.isnan(ahead_s) else -ahead_s)
+    late = wm.CoverageGap("cam0", NOW_S + 8000, NOW_S + 8100, "lost")
+    arrived = ingest.receive(encode(item(1, late)), now_s=NOW_S)
+    assert isinstance(arrived, ItemArrived)
+    assert isinstance(arrived.content, wm.Dropped) == refused
 
 
 def test_a_bad_live_message_is_refused_by_name() -> None:

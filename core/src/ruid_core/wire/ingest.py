@@ -145,6 +145,8 @@ class IngestSession:
 
     def __init__(self) -> None:
         self.state = IngestState.AWAITING_HELLO
+        self.first_offset_s = 0.0
+        """What the hello says of the clocks' offset (add to node time), until `OffsetKnown` says better."""
         self._hello: Hello | None = None
         self._last_key: ItemKey | None = None
         self._refusals = 0
@@ -225,17 +227,18 @@ class IngestSession:
 
     def _take(self, message: NodeMessage, *, now_s: float) -> IngestEvent | None:
         if self.state is IngestState.AWAITING_HELLO and isinstance(message, Hello):
-            return self._introduced(message)
+            return self._introduced(message, now_s=now_s)
         if self.state is IngestState.RUNNING:
             return self._running(message, now_s=now_s)
         raise OutOfTurn(type(message).__name__, self.state.value)
 
-    def _introduced(self, hello: Hello) -> NodeArrived:
+    def _introduced(self, hello: Hello, *, now_s: float) -> NodeArrived:
         if hello.protocol_major != PROTOCOL_MAJOR:
             theirs = (hello.protocol_major, hello.protocol_minor)
             raise NewerProtocol(theirs, (PROTOCOL_MAJOR, PROTOCOL_MINOR))
         check_hello(hello)
         self._hello = hello
+        self.first_offset_s = now_s - hello.sent_at_s if math.isfinite(hello.sent_at_s) else 0.0
         self.state = IngestState.INTRODUCED
         return NodeArrived(hello)
 
@@ -273,7 +276,8 @@ class IngestSession:
         key = ItemKey(item.boot_epoch, item.seq)
         content = item.content
         try:
-            check_content(content, self.hello, now_s=now_s)
+            # What a clock that is ahead says lies in its own future is refused, not in ours: times are corrected.
+            check_content(content, self.hello, now_s=now_s + max(0.0, -self.first_offset_s))
         except InvalidContent as error:
             self.refuse(code=error.code, text=f"item {key.boot_epoch}/{key.seq}: {error}", fatal=False)
             content = Dropped(f"refused_{error.code}", key.seq, key.seq, 1)

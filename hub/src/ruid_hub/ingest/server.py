@@ -51,6 +51,8 @@ _HELLO_WITHIN_S = 10.0
 _REPLAY_ITEMS_PER_S = 200.0
 _LAST_WORDS_S = 0.5
 _CLOCK_WRONG_S = 5.0
+_HELLO_LATE_S = 60.0
+"""A hello may have been on its way for so long: what it says of the clocks counts where they are further apart."""
 _REPLACED = "replaced by a newer connection of the same node"
 
 _log = structlog.get_logger("ingest")
@@ -374,6 +376,8 @@ class IngestServer:
             now_s=now_s,
             items_per_s=self._items_per_s,
         )
+        first_offset_s = connection.session.first_offset_s
+        connection.offset_s = first_offset_s if abs(first_offset_s) > _HELLO_LATE_S else 0.0
         self.counters["connections"] += 1
         _log.info("node connected", node=hello.node_name, node_id=hello.node_id, version=hello.software_version)
         self._events.connected(self._register.as_known(hello), now_s)
