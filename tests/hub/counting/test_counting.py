@@ -1,7 +1,9 @@
 """Numbers from the store: who, how often, how long, over which line, how sure, and how much was seen."""
 
+import asyncio
 from collections.abc import Callable
 from math import inf
+from threading import Event
 
 import pytest
 
@@ -355,6 +357,17 @@ def test_people_now_in_a_place_and_in_a_zone(store: Store, site: Site, counting:
     yard = counting.people_now(Place(camera="node-1/yard"))
     assert (yard.people, yard.cameras_up, yard.cameras) == (0, 0, 1)
     assert counting.people_now(Place(camera=CAMERA, zone_id="till")).people == 0
+
+
+@pytest.mark.asyncio
+async def test_long_counts_leave_the_threads_of_other_pages_alone(counting: Counting):
+    may_end = Event()
+    asked = [asyncio.create_task(counting.ask(may_end.wait, 60)) for _ in range(40)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(30):
+        assert await asyncio.to_thread(lambda: "a page") == "a page"
+    may_end.set()
+    assert all(await asyncio.gather(*asked))
 
 
 def test_heat_is_the_mean_of_an_hour_of_a_weekday(store: Store, counting: Counting, clock: FakeClock):

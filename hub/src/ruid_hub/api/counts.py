@@ -125,36 +125,36 @@ class CountsController(Controller):
         self, counting: Given[Counting], asked: Given[Asked], bucket: FromQuery[Bucket] = Bucket.HOUR
     ) -> Series:
         """How many different people were seen."""
-        return await asyncio.to_thread(counting.unique_visitors, asked.period, bucket, asked.place, asked.options)
+        return await counting.ask(counting.unique_visitors, asked.period, bucket, asked.place, asked.options)
 
     @get("/visits", guards=READING)
     async def visits(
         self, counting: Given[Counting], asked: Given[Asked], bucket: FromQuery[Bucket] = Bucket.HOUR
     ) -> Series:
         """How many visits began."""
-        return await asyncio.to_thread(counting.visits, asked.period, bucket, asked.place, asked.options)
+        return await counting.ask(counting.visits, asked.period, bucket, asked.place, asked.options)
 
     @get("/dwell", guards=READING)
     async def dwell(self, counting: Given[Counting], asked: Given[Asked]) -> DwellReport:
         """How long the visits lasted that began in the period."""
-        return await asyncio.to_thread(counting.dwell, asked.period, asked.place, asked.options)
+        return await counting.ask(counting.dwell, asked.period, asked.place, asked.options)
 
     @get("/crossings", guards=READING)
     async def crossings(
         self, counting: Given[Counting], asked: Given[Asked], bucket: FromQuery[Bucket] = Bucket.HOUR
     ) -> tuple[LineFlow, ...]:
         """Who went in and out over each line."""
-        return await asyncio.to_thread(counting.crossings, asked.period, bucket, asked.place, asked.options)
+        return await counting.ask(counting.crossings, asked.period, bucket, asked.place, asked.options)
 
     @get("/heat", guards=READING)
     async def heat(self, counting: Given[Counting], asked: Given[Asked]) -> Heat:
         """Mean unique visitors by weekday and hour."""
-        return await asyncio.to_thread(counting.heat, asked.period, asked.place, asked.options)
+        return await counting.ask(counting.heat, asked.period, asked.place, asked.options)
 
     @get("/coverage", guards=READING)
     async def coverage(self, counting: Given[Counting], asked: Given[Asked]) -> Coverage:
         """How much of the period the cameras saw."""
-        return await asyncio.to_thread(counting.coverage, asked.period, asked.place)
+        return await counting.ask(counting.coverage, asked.period, asked.place)
 
     @get("/compare", guards=READING)
     async def compare(
@@ -167,7 +167,7 @@ class CountsController(Controller):
     ) -> Comparison:
         """Unique visitors of two periods."""
         earlier = Period(earlier_from_s, earlier_to_s)
-        return await asyncio.to_thread(counting.compare, asked.period, earlier, bucket, asked.place, asked.options)
+        return await counting.ask(counting.compare, asked.period, earlier, bucket, asked.place, asked.options)
 
     @get("/occupancy", guards=READING)
     async def occupancy(
@@ -292,7 +292,7 @@ class RowsController(Controller):
     ) -> Stream:
         """The visits that began in the period."""
         await _note_export(audit, caller, "visits.export", asked.period)
-        rows = await asyncio.to_thread(counting.visit_rows, asked.period, asked.place, asked.options)
+        rows = await counting.ask(counting.visit_rows, asked.period, asked.place, asked.options)
         return exported(rows, columns_of(VisitRow), form, name="visits")
 
     @get("/crossings", guards=LOOKING)
@@ -306,7 +306,7 @@ class RowsController(Controller):
     ) -> Stream:
         """The crossings of the period."""
         await _note_export(audit, caller, "crossings.export", asked.period)
-        rows = await asyncio.to_thread(counting.crossing_rows, asked.period, asked.place, asked.options)
+        rows = await counting.ask(counting.crossing_rows, asked.period, asked.place, asked.options)
         return exported(rows, columns_of(CrossingEntry), form, name="crossings")
 
     @get("/counts", guards=READING)
@@ -318,7 +318,7 @@ class RowsController(Controller):
         form: FormatAsked = Format.JSON,
     ) -> Stream:
         """Unique visitors and visits, a row for each bucket."""
-        rows = await asyncio.to_thread(_count_rows, counting, asked, bucket)
+        rows = await counting.ask(_count_rows, counting, asked, bucket)
         return exported(rows, columns_of(CountRow), form, name="counts")
 
 

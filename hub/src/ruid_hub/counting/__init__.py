@@ -4,7 +4,8 @@
 connections: a report never holds up a commit. An hour that was read once stays in memory as columns until something
 in it changes (a late delivery, a correction, an erasure), so that the next question costs no query.
 
-Every method but `people_now` may take tens of milliseconds and more: call it in a worker thread.
+Every method but `people_now` may take tens of milliseconds and more: `ask` it from the event loop, or call it in a
+worker thread.
 """
 
 from ruid_hub.counting.counting import Counting

@@ -1,11 +1,14 @@
 """Counting as pages, API and integrations call it."""
 
+import asyncio
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import tzinfo
+from functools import partial
 from itertools import pairwise
 from math import floor, inf
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -68,7 +71,9 @@ ALIKE_COVERAGE = 0.1
 """Two periods were seen about equally well where their shares differ by no more."""
 MOST_LABELS = 50
 MOST_FACTS = 2000
+MOST_ASKERS = 4
 _Fact = TypeVar("_Fact")
+_Asks = ParamSpec("_Asks")
 MOST_VISITS = 4
 """Long periods whose visits are remembered, for their number and for how long they were: megabytes each."""
 LONGEST_NAME = 100
@@ -114,7 +119,12 @@ class Counting:
         self._facts: Shelf[Any] = Shelf(MOST_FACTS)
         self._memory = Memory(clock)
         self._visited = Memory(clock, most_answers=MOST_VISITS)
+        self._askers = ThreadPoolExecutor(MOST_ASKERS, thread_name_prefix="counting")
         store.on_correction(self._forget)
+
+    async def ask(self, question: Callable[_Asks, _Fact], *asked: _Asks.args, **options: _Asks.kwargs) -> _Fact:
+        """Ask from the event loop, on one of counting's own threads: a long count keeps no other page waiting."""
+        return await asyncio.get_running_loop().run_in_executor(self._askers, partial(question, *asked, **options))
 
     # --- numbers ---------------------------------------------------------------------------------------
 

@@ -149,7 +149,7 @@ async def counts_page(
     numbers = None
     try:
         if cameras:
-            numbers = await asyncio.to_thread(_numbers, counting, site, look, query, place, clock())
+            numbers = await counting.ask(_numbers, counting, site, look, query, place, clock())
     except CountingError as error:
         frame = replace(frame, notice=refusal(error))
     page = CountsPage(
