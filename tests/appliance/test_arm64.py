@@ -1,14 +1,14 @@
-"""The node's networks on arm64: Debian's own Python and the very wheels of the lock file, run by an emulator.
+"""The node's image built for arm64 and run by an emulator, beside the same image for this machine.
 
-Takes minutes, so it is only run where RUID_TRY_ARM64=1 asks for it. No instruction of a Raspberry Pi's own is tried,
-and how long it takes says nothing of one.
+Debian's arm64 packages, the aarch64 wheels of the lock file, our models and code; no camera software. It takes long, so
+it is only run where RUID_TRY_ARM64=1 asks for it. No instruction of a Raspberry Pi's own is tried, and how long it
+takes says nothing of one.
 """
 
 import json
 import os
-import shutil
-import subprocess
 import sys
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tooling import REPOSITORY, require_tool
+from appliance.engine import (
+    BASE_IMAGE,
+    DOCKERFILES,
+    IMAGES,
+    run,
+)
+from tooling import REPOSITORY, missing, require_tool
 
-FRAMES = 4
-CLIP = REPOSITORY / "tools/src/ruid_tools/demo/clips/west.mp4"
+HERE, ARM64 = IMAGES["edge"], "ruid-edge:test-arm64"
+ARM64_BASE = "ruid-base:test-arm64"
+EMULATOR = Path("/proc/sys/fs/binfmt_misc/qemu-aarch64")
 LOOK = Path(__file__).with_name("look.py")
-SOURCES = (REPOSITORY / "core/src/ruid_core", REPOSITORY / "edge-node/src/ruid_edge")
-PLATFORMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_26", "manylinux_2_17", "manylinux2014")
+PROCESSOR = ("--volume", f"{Path(__file__).with_name('cpuinfo-arm64')}:/proc/cpuinfo:ro")
+"""The emulator shows this machine's own /proc/cpuinfo, at which the aarch64 build of onnxruntime crashes."""
+PICTURES = 4
 SURE = 0.5
 """Below it a person may be seen by one and missed by the other: video decoders and networks round differently there."""
 BOX_TOLERANCE_PX = 3.0
@@ -31,55 +39,38 @@ LEAST_SIMILARITY = 0.98
 """Cosine of the two embeddings of one person."""
 
 pytestmark = pytest.mark.skipif(
-    os.environ.get("RUID_TRY_ARM64") != "1", reason="set RUID_TRY_ARM64=1: a run under an emulator takes minutes"
+    os.environ.get("RUID_TRY_ARM64") != "1", reason="set RUID_TRY_ARM64=1: a build under an emulator takes long"
 )
 
 
-def succeed(*command: str | Path, timeout_s: float = 900) -> str:
-    done = subprocess.run(
-        [str(word) for word in command], capture_output=True, encoding="utf-8", check=False, timeout=timeout_s
-    )
-    assert done.returncode == 0, f"{command[0]}: {(done.stdout + done.stderr)[-3000:]}"
-    return done.stdout
+@pytest.fixture(scope="module")
+def emulator() -> Generator[None]:
+    """Programs for arm64 start as if they were this machine's own, in containers too."""
+    require_tool("qemu-aarch64-static")
+    known = EMULATOR.exists()
+    if not known:
+        run("mount", "-t", "binfmt_misc", "binfmt_misc", str(EMULATOR.parent), check=False)
+        run(str(require_tool("update-binfmts")), "--enable", EMULATOR.name, check=False)
+    if not EMULATOR.exists() or "F" not in EMULATOR.read_text(encoding="utf-8").split("flags:")[1].split()[0]:
+        missing("the kernel does not take qemu-aarch64 for all containers (binfmt_misc, flag F)")
+    yield
+    if not known:
+        run("update-binfmts", "--disable", EMULATOR.name)
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Debian for arm64 with Python, unpacked and not set up: nothing of it needs to run for that."""
-    if os.geteuid() != 0:
-        pytest.skip("debootstrap and chroot take root")
-    emulator = require_tool("qemu-aarch64-static")
-    root = tmp_path_factory.mktemp("arm64") / "root"
-    command = ("--foreign", "--arch=arm64", "--variant=minbase", "--include=python3")
-    succeed(require_tool("debootstrap"), *command, "trixie", root)
-    for package in (root / "var/cache/apt/archives").glob("*.deb"):
-        succeed("dpkg-deb", "--extract", package, root)
-    shutil.copy(emulator, root / "emulator")
-    return root
+def both(images: None, emulator: None) -> None:
+    """The node's image for arm64 beside that for this machine."""
+    if not run("docker", "images", "--quiet", ARM64_BASE).strip():
+        run(str(Path(__file__).with_name("base-image")), ARM64_BASE, "arm64", timeout_s=3600)
+    dockerfile = (REPOSITORY / DOCKERFILES["edge"]).read_text(encoding="utf-8")
+    options = ("--platform", "linux/arm64", "--network", "host", "--build-arg", "CAMERA_STACK=none", "--file", "-")
+    text = dockerfile.replace(f"FROM {BASE_IMAGE} ", f"FROM {ARM64_BASE} ")
+    run("docker", "build", *options, "--tag", ARM64, str(REPOSITORY), text=text, timeout_s=7200)
 
 
-@pytest.fixture(scope="module")
-def node(root: Path) -> Path:
-    """The same with the wheels of the node's lock file, its code, its models and a clip."""
-    home = root / "opt/ruid"
-    platforms = [word for name in PLATFORMS for word in ("--platform", f"{name}_aarch64")]
-    kinds = ("--python-version=3.13", "--implementation=cp", "--abi=cp313", "--abi=abi3", "--abi=none")
-    lock = ("--only-binary=:all:", "--no-deps", "--require-hashes", "-r", REPOSITORY / "requirements/edge.txt")
-    succeed(sys.executable, "-m", "pip", "install", "--quiet", "--target", home, *platforms, *kinds, *lock)
-    for source in SOURCES:
-        shutil.copytree(source, home / source.name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(CLIP, home)
-    shutil.copy(LOOK, home)
-    return root
-
-
-def look_on_arm64(root: Path) -> dict[str, Any]:
-    python = ("chroot", root, "/emulator", "/usr/bin/python3", f"/opt/ruid/{LOOK.name}")
-    return json.loads(succeed(*python, f"/opt/ruid/{CLIP.name}", str(FRAMES)))
-
-
-def look_here() -> dict[str, Any]:
-    return json.loads(succeed(sys.executable, LOOK, CLIP, str(FRAMES)))
+def sure(seen: dict[str, Any]) -> list[int]:
+    return [place for place, confidence in enumerate(seen["confidences"]) if confidence >= SURE]
 
 
 @dataclass
@@ -103,12 +94,27 @@ class Differences:
             self.similarity = min(self.similarity, alike)
 
 
-def sure(seen: dict[str, Any]) -> list[int]:
-    return [place for place, confidence in enumerate(seen["confidences"]) if confidence >= SURE]
+def look(image: str) -> dict[str, Any]:
+    """What the image's networks make of the first pictures of a clip that it brings."""
+    options = ("--rm", "--network", "none", "--volume", f"{LOOK}:/look.py:ro", *(PROCESSOR if image == ARM64 else ()))
+    return json.loads(
+        run(
+            "docker",
+            "run",
+            *options,
+            image,
+            "python",
+            "/look.py",
+            "/opt/ruid/demo/west.mp4",
+            str(PICTURES),
+            timeout_s=1800,
+        )
+    )
 
 
-def test_the_same_people_are_seen_on_arm64_as_here(node: Path) -> None:
-    here, there = look_here(), look_on_arm64(node)
+@pytest.mark.usefixtures("both")
+def test_the_same_people_are_seen_on_arm64_as_here() -> None:
+    here, there = look(HERE), look(ARM64)
     assert there["machine"] == "aarch64"
     differences = Differences()
     for ours, theirs in zip(here["pictures"], there["pictures"], strict=True):
@@ -117,7 +123,7 @@ def test_the_same_people_are_seen_on_arm64_as_here(node: Path) -> None:
             assert len(sure(ours[detector])) == len(sure(theirs[detector]))
             differences.learn(ours[detector], theirs[detector])
     sys.stdout.write(f"{differences}; {there['took_s']:.1f} s emulated, {here['took_s']:.1f} s here\n")
-    assert differences.people >= FRAMES
+    assert differences.people >= PICTURES
     assert differences.box_px <= BOX_TOLERANCE_PX
     assert differences.confidence <= CONFIDENCE_TOLERANCE
     assert differences.similarity >= LEAST_SIMILARITY

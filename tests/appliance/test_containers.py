@@ -1,7 +1,7 @@
 """Both images as containers: built, composed, killed, stopped and replaced for real.
 
-A plain `docker compose up`'s files are used as they are; only the images' names are added, and the volumes for state
-are small ones in memory, so that they can be filled. Port 8080 must be free.
+A plain `docker compose up`'s files are used as they are; only the images' names are added, their own health checks are
+asked more often, and the volumes for state are small ones in memory, so that they can be filled. Port 8080 must be free.
 """
 
 import json
@@ -82,7 +82,7 @@ def site(images: None, tmp_path_factory: pytest.TempPathFactory) -> Generator[Co
         if probe.connect_ex(("127.0.0.1", 8080)) == 0:
             not_here("something else answers on port 8080")
     names = tmp_path_factory.mktemp("compose") / "images.yml"
-    services = {service: {"image": image} for service, image in IMAGES.items()}
+    services = {service: {"image": image, "healthcheck": {"interval": "2s"}} for service, image in IMAGES.items()}
     volumes = {f"{service}-state": in_memory(size) for service, size in STATE_VOLUMES.items()}
     names.write_text(yaml.safe_dump({"version": "2.4", "services": services, "volumes": volumes}), encoding="utf-8")
     files = (REPOSITORY / "docker-compose.yml", REPOSITORY / "docker-compose.override.yml", names)
