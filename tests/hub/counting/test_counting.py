@@ -163,6 +163,69 @@ class TestUniqueVisitors:
         assert counting.compare(later, Period(0, 86400), Bucket.DAY).change is None
 
 
+class TestDoubtOfWhoeverStandsAlone:
+    """An answer that nobody is sure of counts somebody twice where the track stands alone, and hides one elsewhere."""
+
+    @staticmethod
+    def told(seq: int, who: str, state: str, *, probability: float = 0.6, at_s: float = FROM_S + 100) -> ObservationRow:
+        return ObservationRow(observation(seq, at_s=at_s), Assignment(who, state, probability))
+
+    @staticmethod
+    def people(counting: Counting) -> tuple[float, float, float]:
+        total = counting.unique_visitors(DAY, Bucket.DAY).total
+        return total.value, total.low, total.high
+
+    @pytest.mark.parametrize("state", ["pending", "uncertain"])
+    def test_a_lone_track_may_be_somebody_who_was_counted_already(self, store: Store, counting: Counting, state: str):
+        store.commit([self.told(1, "ada", "new", probability=1.0), self.told(2, "bob", state)])
+        assert self.people(counting) == (2, 1, 2)
+
+    @pytest.mark.parametrize("together", [True, False])
+    def test_a_second_track_may_be_somebody_hidden(self, store: Store, counting: Counting, together: bool):
+        rows = [self.told(1, "ada", "new", probability=1.0), self.told(2, "ada", "uncertain")]
+        for batch in [rows] if together else [rows[:1], rows[1:]]:
+            store.commit(batch)
+        assert self.people(counting) == (1, 1, 3)
+
+    def test_a_track_stays_the_one_that_its_identity_was_made_for_when_others_join_it(
+        self, store: Store, counting: Counting
+    ):
+        founder = [self.told(1, "ada", "new", probability=1.0), self.told(2, "bob", "pending")]
+        store.commit([*founder, self.told(3, "bob", "matched", probability=1.0)])
+        assert self.people(counting) == (2, 1, 2)
+        later = observation(4, track_id=2, at_s=FROM_S + 110)
+        object.__setattr__(later, "part", 1)
+        store.commit([ObservationRow(later, Assignment("bob", "uncertain", 0.6))])
+        assert self.people(counting) == (2, 1, 2)
+
+    def test_once_it_goes_over_to_somebody_known_it_may_be_somebody_hidden(self, store: Store, counting: Counting):
+        store.commit([self.told(1, "ada", "new", probability=1.0), self.told(2, "bob", "pending")])
+        store.revise([(str(track(2)), "ada")])
+        assert self.people(counting) == (1, 1, 3)
+        again = observation(3, track_id=2, at_s=FROM_S + 110)
+        object.__setattr__(again, "part", 1)
+        store.commit([ObservationRow(again, Assignment("eve", "uncertain", 0.6))])
+        assert self.people(counting) == (2, 1, 2)
+        last = observation(4, track_id=2, at_s=FROM_S + 120)
+        object.__setattr__(last, "part", 2)
+        store.commit([ObservationRow(last, Assignment("ada", "uncertain", 0.6))])
+        assert self.people(counting) == (1, 1, 3)
+
+    def test_taken_out_of_an_identity_it_stands_alone_again(self, store: Store, counting: Counting):
+        store.commit([self.told(1, "ada", "new", probability=1.0), self.told(2, "ada", "matched")])
+        assert self.people(counting) == (1, 1, 3)
+        store.revise([(str(track(2)), "bob")])
+        assert self.people(counting) == (2, 1, 2)
+
+    def test_whoever_is_left_behind_is_whom_the_identity_is_of(self, store: Store, counting: Counting):
+        left = self.told(2, "ada", "matched", at_s=FROM_S + 2 * HOUR_S)
+        store.commit([self.told(1, "ada", "new", probability=1.0), left])
+        assert self.people(counting) == (1, 1, 3)
+        store.revise([(str(track(1)), "bob")])
+        assert self.people(counting) == (2, 1, 2)
+        assert counting.unique_visitors(DAY, Bucket.HOUR).points[2].figure.high == 1
+
+
 class TestVisits:
     def test_the_re_entry_window_can_be_chosen(self, store: Store, counting: Counting):
         times = (100, 300, 2000, 20_000)

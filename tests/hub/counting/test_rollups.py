@@ -45,7 +45,8 @@ def traffic(seed: int, *, rows: int = 250, first_seq: int = 1) -> list[Observati
     for seq in range(first_seq, first_seq + rows):
         at_s = FROM_S + float(draw.choice([draw.uniform(0, 3 * DAY_S), HOUR_S * draw.integers(1, 72) + 0.5]))
         who = int(draw.integers(0, 40))
-        told = Assignment(f"p{who}", "new" if draw.random() < 0.2 else "matched", float(draw.uniform(0.7, 1.0)))
+        state = str(draw.choice(["new", "matched", "pending", "uncertain"], p=[0.2, 0.5, 0.1, 0.2]))
+        told = Assignment(f"p{who}", state, float(draw.uniform(0.5, 1.0)))
         camera_id = str(draw.choice(["cam", "yard"]))
         made.append(ObservationRow(observation(seq, at_s=at_s, camera_id=camera_id), told if who else None))
     return made
@@ -72,6 +73,9 @@ def test_they_agree_before_and_after_all_that_changes_history(store: Store, coun
     check(store, counting)
     clock.now_s += REMEMBERED_S
     store.revise([(str(track(seq)), "p1") for seq in (3, 4, 5, 1003)])
+    check(store, counting)
+    clock.now_s += REMEMBERED_S
+    store.revise([(str(track(seq)), f"apart{seq}") for seq in range(6, 60)])
     check(store, counting)
 
 

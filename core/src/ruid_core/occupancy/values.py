@@ -27,7 +27,7 @@ class Appearances:
     """Stretches of time in which somebody was in view, (N,) each, in any order.
 
     `who` and `camera` are whole numbers, times are seconds. `doubt` (0..1) is the chance that the answer is wrong;
-    0 where the stretch only continues an earlier one. `newcomer` where the answer was "nobody known".
+    0 where the stretch only continues an earlier one. `newcomer` where the answer was "nobody known", however sure.
     """
 
     who: Whole

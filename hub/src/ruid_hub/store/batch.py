@@ -25,6 +25,7 @@ from ruid_hub.store.rows import (
 from ruid_hub.store.statements import Upserts, upserts
 
 NEWCOMER = "new"
+DOUBTFUL = frozenset({"pending", "uncertain"})
 
 Number = tuple[int, int, int]
 """Node key, boot epoch and sequence number: what an item is known by for ever."""
@@ -99,7 +100,7 @@ class _Batch:
         identity_keys = self._identity_keys(row for _, row in new)
         self._write_all(statements.ASSIGN, _assignment_values(new, identity_keys))
         # Row by row, in order: a track has one appearance for all its parts of an hour.
-        self._write_all(self.upserts.appearance, (self._appearance_values(row, identity_keys) for _, row in new))
+        self._write_all(self.upserts.appearance, (self._appearance_values(*written, identity_keys) for written in new))
         return fresh
 
     def observation_values(self, row: ObservationRow) -> Values:
@@ -137,7 +138,7 @@ class _Batch:
         widened = self.connection.execute(self.upserts.identity, values) if values else ()
         return {identity_id: identity_key for identity_key, identity_id in widened}
 
-    def _appearance_values(self, row: ObservationRow, identity_keys: dict[str, int]) -> Values:
+    def _appearance_values(self, observation_id: int, row: ObservationRow, identity_keys: dict[str, int]) -> Values:
         """Keep the hour's account of a track in step with its observations: every count is made from it."""
         seen, assignment = row.observation, row.assignment
         return {
@@ -149,8 +150,10 @@ class _Batch:
             "last_s": seen.ended_at_s,
             "identity_key": identity_keys[assignment.identity_id] if assignment else None,
             "probability": assignment.probability if assignment else None,
-            "newcomer": assignment is not None and assignment.state == NEWCOMER,
             "begins": seen.part == 0,
+            "told_new": assignment is not None and assignment.state == NEWCOMER,
+            "told_doubtfully": assignment is not None and assignment.state in DOUBTFUL,
+            "told_by": observation_id,
         }
 
     # --- what counts -----------------------------------------------------------------------------------

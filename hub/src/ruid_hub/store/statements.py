@@ -1,8 +1,25 @@
 """The statements that run for every item, built once a dialect: building one costs more than running it."""
 
 from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, Executable, Table, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Executable,
+    Table,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from ruid_hub.store.dialects import greater, insert_for, lesser
 from ruid_hub.store.tables import (
@@ -107,8 +124,8 @@ class Upserts:
         ).returning(stays.c.stay_key)
 
     def _appearance(self) -> Executable:
-        """The newest answer about who it is stands."""
-        seen = insert_for(self._dialect, appearances)
+        """The newest answer about who it is stands. Whoever goes over to somebody else's identity founds none."""
+        seen = insert_for(self._dialect, appearances).values(newcomer=_founds_an_identity())
         new, held = seen.excluded, appearances.c
         return seen.on_conflict_do_update(
             index_elements=["camera_key", "boot_epoch", "track_id", "hour"],
@@ -117,7 +134,9 @@ class Upserts:
                 "last_s": greater(held.last_s, new.last_s),
                 "identity_key": func.coalesce(new.identity_key, held.identity_key),
                 "probability": func.coalesce(new.probability, held.probability),
-                "newcomer": or_(held.newcomer, new.newcomer),
+                "newcomer": case(
+                    (new.identity_key != held.identity_key, new.newcomer), else_=or_(held.newcomer, new.newcomer)
+                ),
                 "begins": or_(held.begins, new.begins),
             },
         )
@@ -131,6 +150,28 @@ class Upserts:
                 "heard_at_s": greater(boots.c.heard_at_s, heard.excluded.heard_at_s),
             },
         )
+
+
+def _founds_an_identity() -> ColumnElement[bool]:
+    """Whether an answer is "nobody known": said, or doubtful and of a track that its identity began with."""
+    by = observations.alias()
+    told = select(by.c.identity_key, by.c.camera_key, by.c.boot_epoch, by.c.track_id).where(
+        by.c.observation_id == bindparam("told_by")
+    )
+    own, earlier = told.subquery(), observations.alias()
+    others = (
+        select(earlier.c.observation_id)
+        .join(own, own.c.identity_key == earlier.c.identity_key)
+        .where(earlier.c.observation_id < bindparam("told_by"), not_(same_track(earlier.c, own.c)))
+    )
+    return or_(
+        bindparam("told_new", type_=Boolean), and_(bindparam("told_doubtfully", type_=Boolean), ~others.exists())
+    )
+
+
+def same_track(one: Any, other: Any) -> ColumnElement[bool]:
+    """Whether two rows, by their columns, are of one track."""
+    return and_(one.camera_key == other.camera_key, one.boot_epoch == other.boot_epoch, one.track_id == other.track_id)
 
 
 def upserts(connection: Connection) -> Upserts:

@@ -16,7 +16,7 @@ from ruid_hub.store.rows import (
     Revision,
     StayRow,
 )
-from ruid_hub.store.statements import upserts
+from ruid_hub.store.statements import same_track, upserts
 from ruid_hub.store.tables import (
     appearances,
     cameras,
@@ -65,10 +65,12 @@ def revise(connection: Connection, revisions: Sequence[Revision]) -> set[int]:
         touched.add(identity_key)
         connection.execute(update(observations).where(*of_track).values(identity_key=identity_key))
         of_hours = _of_track(appearances.c, track_text)
-        connection.execute(update(appearances).where(*of_hours).values(identity_key=identity_key))
+        moved = update(appearances).where(*of_hours).values(identity_key=identity_key, newcomer=False)
+        connection.execute(moved)
         hours.update(range(int(span.first_s // HOUR_S), int(span.last_s // HOUR_S) + 1))
     for identity_key in touched:
         _mend_identity(connection, identity_key)
+        hours.update(_mend_founder(connection, identity_key))
     return hours
 
 
@@ -125,3 +127,24 @@ def _mend_identity(connection: Connection, identity_key: int) -> None:
         connection.execute(delete(identities).where(chosen))
         return
     connection.execute(update(identities).where(chosen).values(first_seen_s=first_s, last_seen_s=last_s))
+
+
+def _mend_founder(connection: Connection, identity_key: int) -> list[int]:
+    """Where none of an identity's tracks is the newcomer whom it was made for any more, its first one is.
+
+    Returns the hours of the track that is so from now on.
+    """
+    own = observations.c.identity_key == identity_key
+    founders = (
+        select(appearances.c.appearance_id)
+        .join(observations, same_track(appearances.c, observations.c))
+        .where(own, appearances.c.newcomer)
+    )
+    if connection.execute(founders.limit(1)).first():
+        return []
+    earliest = select(observations).where(own).order_by(observations.c.started_at_s, observations.c.observation_id)
+    first = connection.execute(earliest.limit(1)).first()
+    if first is None:
+        return []
+    founding = update(appearances).where(same_track(appearances.c, first)).values(newcomer=True)
+    return list(connection.scalars(founding.returning(appearances.c.hour)))
