@@ -79,6 +79,11 @@ class Hub:
         self.process.send_signal(number)
         return self.process.wait(10)
 
+    @property
+    def log(self) -> str:
+        """What it has written so far."""
+        return (self.folder / "log.txt").read_text(encoding="utf-8")
+
     def cameras(self) -> dict[str, dict[str, Any]]:
         """The live picture's cameras by name; none while the hub does not answer."""
         try:

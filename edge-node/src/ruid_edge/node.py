@@ -378,6 +378,7 @@ class EdgeNode:
 
     async def _wind_down(self, uplink: "asyncio.Task[None]", outbox: "asyncio.Task[None]") -> None:
         """Stop capture, finish the tracks, store and, as far as time allows, send what is left."""
+        began_s = time.monotonic()
         for camera in self._cameras.values():
             if camera.capture is not None:
                 camera.capture.stop()
@@ -395,6 +396,8 @@ class EdgeNode:
         self._uplink.close(reason="stopped" if self._stopping else "finished", finished=not self._stopping)
         await asyncio.wait((uplink,), timeout=_FLUSH_S)
         uplink.cancel()
+        how, took_s = "stopped" if self._stopping else "ended", round(time.monotonic() - began_s, 2)
+        _log.info(f"node has {how}", items_kept=self._spool.state.items, took_s=took_s)
 
     async def _wait_for_acks(self) -> None:
         """A node whose recording is over waits for the hub; one that is told to stop does not wait long."""

@@ -193,8 +193,10 @@ async def _be_hub(
         _tell_setup_code(settings, works.parts.access)
         _tell_up(http_port, node_port)
         await _first_of(stop, duties)
+        told_s = time.monotonic()
         works.parts.notifier.close()
     await works.service.close()
+    _tell_stopped(works.service, store, took_s=time.monotonic() - told_s)
     if settings.summary_file:
         _write_summary(Path(settings.summary_file), {**works.service.summary(), **works.ingest.counters})
 
@@ -253,6 +255,11 @@ def _tell_up(http_port: int, node_port: int) -> None:
     # What is there now stays: to look through it again would hold up every thread for a tenth of a second.
     gc.freeze()
     _log.info("hub is up", pages=f"http://localhost:{http_port}", nodes=f"wss://localhost:{node_port}")
+
+
+def _tell_stopped(service: HubService, store: Store, *, took_s: float) -> None:
+    kept = store.counts().observations
+    _log.info("hub has stopped", items_taken=service.items_stored, observations_kept=kept, took_s=round(took_s, 2))
 
 
 async def _renew(authority: Authority, settings: HubSettings) -> None:

@@ -229,6 +229,11 @@ class HubService:
         await self._keep_heard()
         await asyncio.to_thread(self._worker.shutdown)
 
+    @property
+    def items_stored(self) -> int:
+        """How many items were committed since the start."""
+        return self._recogniser.stored.total()
+
     def summary(self) -> dict[str, object]:
         """Return what the hub holds and did, as plain values."""
         counts = self._store.counts()
