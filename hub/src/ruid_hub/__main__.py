@@ -11,6 +11,8 @@ from ruid_hub.app import run_hub
 from ruid_hub.errors import HubError
 from ruid_hub.settings import load_settings
 
+__all__ = ["load_settings", "main", "run_hub"]
+
 
 def main() -> int:
     """Run the hub; return the exit code, having said in one line why it ended badly."""

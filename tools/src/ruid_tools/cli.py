@@ -15,8 +15,8 @@ app = App(
     version_flags=[],
 )
 app.command("ruid_tools.demo.command:demo", name="demo", help="Show the whole product on bundled footage.")
-app.command("ruid_tools.nodes:edge", name="edge", help="Run a camera node.")
-app.command("ruid_tools.nodes:hub_app", name="hub", help="Run a hub, or look after its nodes.")
+app.command("ruid_tools.edge:edge", name="edge", help="Run a camera node.")
+app.command("ruid_tools.hub:hub_app", name="hub", help="Run a hub, or look after its nodes.")
 app.command("ruid_tools.checks:run_checks", name="test", help="Run every check and test.")
 app.command("ruid_tools.footage:footage", name="footage", help="Cut the demo's clips from their recording.")
 app.command("ruid_tools.locks:lock", name="lock", help="Make the hashed lock files anew.")
