@@ -1,7 +1,8 @@
 """Both images as containers: built, composed, killed, stopped and replaced for real.
 
 A plain `docker compose up`'s files are used as they are; only the images' names are added, their own health checks are
-asked more often, and the volumes for state are small ones in memory, so that they can be filled. Port 8080 must be free.
+asked more often, and the volumes for state are small ones in memory, so that they can be filled. Port 8080 must be
+free.
 """
 
 import json
