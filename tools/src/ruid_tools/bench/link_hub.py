@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import time
 from collections import deque
@@ -92,6 +93,7 @@ async def _serve_hub(
         serve(_echo, "127.0.0.1", 0, ssl=authority.server_context_for_pages(), compression=None) as echo,
     ):
         echo_port = next(iter(echo.sockets)).getsockname()[1]
+        gc.freeze()  # as the hub does when it is up
         pipe.send((port, echo_port, certificates))
         while await asyncio.to_thread(pipe.recv) != STOP:
             pipe.send({**site.account(), **recogniser.thoughts(), "identities": store.counts().identities})
