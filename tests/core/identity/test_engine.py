@@ -214,12 +214,12 @@ def test_a_restarted_engine_calibrates_itself_at_the_first_look() -> None:
 
 def test_searching_by_example_learns_nothing() -> None:
     engine, people = _engine(), _people(10)
-    assert engine.search(people[0]) == ()
+    assert (engine.search(people[0]), engine.model_id) == ((), "")
     known = _visit_all(engine, people, camera="a", from_s=0.0)
     before = engine.state_bytes()
     assert engine.search(people[2], "a")[0].identity_id == known[2]
     assert engine.search(people[2], "elsewhere")[0].identity_id == known[2]
-    assert engine.state_bytes() == before
+    assert (engine.state_bytes(), engine.model_id) == (before, "model")
 
 
 def test_an_empty_engine_knows_nobody() -> None:

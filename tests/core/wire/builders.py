@@ -73,6 +73,17 @@ def still(**changes: Any) -> wm.Still:
     return msgspec.structs.replace(wm.Still("cam0", NOW_S, b"\xff\xd8\xff\xd9"), **changes)
 
 
+def person_found(**changes: Any) -> wm.PersonFound:
+    """Somebody in a picture."""
+    plain = wm.PersonFound((0.1, 0.2, 0.3, 0.4), 0.75, pack_embeddings(EMBEDDING), b"\xff\xd8")
+    return msgspec.structs.replace(plain, **changes)
+
+
+def examined(**changes: Any) -> wm.Examined:
+    """One person is in the picture."""
+    return msgspec.structs.replace(wm.Examined(7, "reid-1", (person_found(),)), **changes)
+
+
 def camera_config(**changes: Any) -> wm.CameraConfig:
     """Every setting of a camera."""
     triangle = ((0.1, 0.1), (0.9, 0.1), (0.5, 0.9))

@@ -15,21 +15,24 @@ from core.wire.builders import (
     camera_config,
     camera_health,
     crossing,
+    examined,
     health,
     hello,
     live,
+    person_found,
     stay,
     tracklet,
 )
 from ruid_core.wire import codec
 from ruid_core.wire import messages as wm
 from ruid_core.wire.errors import InvalidContent, Undecodable
+from ruid_core.wire.pictures import MAX_PICTURE_BYTES
+from ruid_core.wire.validation import MAX_PEOPLE_FOUND
 from ruid_core.wire.vectors import pack_embeddings, unpack_embeddings
 from strategies import unit_rows
 
 GOLDEN_FOLDER = Path(__file__).parents[2] / "golden" / "wire"
-GOLDEN = GOLDEN_FOLDER / "messages-1.1.json"
-GOLDEN_1_0 = GOLDEN_FOLDER / "messages-1.0.json"
+GOLDEN = GOLDEN_FOLDER / "messages-1.2.json"
 
 NODE_MESSAGES: dict[str, wm.NodeMessage] = {
     "hello": hello(),
@@ -47,6 +50,8 @@ NODE_MESSAGES: dict[str, wm.NodeMessage] = {
     "health_troubled": health(cameras=(camera_health(senses=("covered",), steps=("smaller_detector",)),)),
     "configured": wm.Configured(12, False, "zones[0].points_rel", "encloses nothing"),
     "still": wm.Still("cam0", NOW_S, b"\xff\xd8\xff\xd9"),
+    "examined": examined(),
+    "examined_in_vain": wm.Examined(8, "reid-1", refusal="nobody"),
 }
 HUB_MESSAGES: dict[str, wm.HubMessage] = {
     "welcome": wm.Welcome(1, 0, "hub1", 3, 40, NOW_S),
@@ -57,6 +62,7 @@ HUB_MESSAGES: dict[str, wm.HubMessage] = {
     "bye": wm.Goodbye("the hub stops"),
     "configure": wm.Configure(12, (camera_config(),)),
     "still_wanted": wm.StillWanted("cam0"),
+    "examine": wm.Examine(7, b"\xff\xd8\xff\xd9"),
 }
 
 
@@ -85,10 +91,15 @@ def test_todays_bytes_are_a_promise() -> None:
     }
 
 
-def test_yesterdays_bytes_mean_the_same_today() -> None:
-    """What version 1.0 sent, in the bytes that it sent, is read with the later fields at their defaults."""
-    golden = json.loads(GOLDEN_1_0.read_text(encoding="utf-8"))
-    then = {**NODE_MESSAGES, "hello": hello(protocol_minor=0)}
+@pytest.mark.parametrize("minor", [0, 1])
+def test_yesterdays_bytes_mean_the_same_today(minor: int) -> None:
+    """What an older version sent, in the bytes that it sent, is read with the later fields at their defaults."""
+    golden = json.loads((GOLDEN_FOLDER / f"messages-1.{minor}.json").read_text(encoding="utf-8"))
+    hellos = {
+        "hello": hello(protocol_minor=minor),
+        "hello_configured": hello(protocol_minor=minor, config_revision=12),
+    }
+    then = {**NODE_MESSAGES, **hellos}
     for name, packed in golden["node"].items():
         assert codec.decode_node_message(bytes.fromhex(packed)) == then[name]
     for name, packed in golden["hub"].items():
@@ -127,6 +138,20 @@ def test_a_refusal_to_decode_says_why() -> None:
 def test_an_oversized_frame_is_refused_unread() -> None:
     with pytest.raises(Undecodable, match="more than"):
         codec.decode_node_message(b"\x00" * (codec.MAX_FRAME_BYTES + 1))
+    with pytest.raises(Undecodable, match="more than"):
+        codec.decode_hub_message(b"\x00" * (codec.MAX_HUB_FRAME_BYTES + 1))
+
+
+def test_the_largest_picture_that_may_be_asked_about_fits_into_a_frame_of_the_hub() -> None:
+    asked = wm.Examine(2**63 - 1, b"\xff" * MAX_PICTURE_BYTES)
+    assert codec.decode_hub_message(codec.encode(asked)) == asked
+
+
+def test_the_fullest_answer_about_a_picture_fits_into_a_frame_of_a_node() -> None:
+    """Eight people, each with 512 values and the largest thumbnail that a node makes."""
+    largest = person_found(embedding=b"\0" * 1024, thumbnail_jpeg=b"\xff" * 8192)
+    answer = examined(people=(largest,) * MAX_PEOPLE_FOUND)
+    assert codec.decode_node_message(codec.encode(answer)) == answer
 
 
 @given(st.integers(0, 10), st.integers(0, 2**32 - 1))

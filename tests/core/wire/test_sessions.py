@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from core.wire.builders import NOW_S, camera_config, crossing, health, hello, live, stay, still, tracklet
+from core.wire.builders import NOW_S, camera_config, crossing, examined, health, hello, live, stay, still, tracklet
 from ruid_core.wire import messages as wm
 from ruid_core.wire.clock import ClockEstimator
 from ruid_core.wire.codec import decode_hub_message, decode_node_message, encode
@@ -12,6 +12,7 @@ from ruid_core.wire.errors import NewerProtocol, OutOfTurn, PeerError, SessionCl
 from ruid_core.wire.ingest import (
     MAX_REFUSALS,
     ConfiguredArrived,
+    ExaminedArrived,
     HealthArrived,
     IngestSession,
     IngestState,
@@ -26,6 +27,7 @@ from ruid_core.wire.ingest import (
 from ruid_core.wire.uplink import (
     Acked,
     ConfigureArrived,
+    ExamineAsked,
     HubLeft,
     ItemKey,
     RefusedByHub,
@@ -181,7 +183,7 @@ def test_a_refusal_that_is_not_fatal_changes_nothing() -> None:
 def test_a_newer_node_is_refused_with_both_versions() -> None:
     ingest = IngestSession()
     event = say(ingest, hello(protocol_major=2, protocol_minor=7))
-    text = "the node speaks protocol 2.7, this hub speaks 1.1: update the older of the two"
+    text = "the node speaks protocol 2.7, this hub speaks 1.2: update the older of the two"
     assert event == MessageRefused("protocol_version", text, True)
     assert ingest.state is IngestState.CLOSED
     uplink = UplinkSession(hello(protocol_major=2))
@@ -327,14 +329,28 @@ def test_the_hub_asks_for_a_still_and_gets_it() -> None:
     assert ingest.receive(answer, now_s=NOW_S) == StillArrived(still())
 
 
+def test_the_hub_asks_who_is_in_a_picture_and_hears_it() -> None:
+    uplink, ingest = running_pair()
+    examine = wm.Examine(7, b"\xff\xd8\xff\xd9")
+    assert ingest.ask(examine)
+    (asked,) = ingest.take_outgoing()
+    assert uplink.receive(asked, now_s=NOW_S) == ExamineAsked(examine)
+    assert uplink.send(examined())
+    (answer,) = uplink.take_outgoing()
+    assert ingest.receive(answer, now_s=NOW_S) == ExaminedArrived(examined())
+
+
 def test_an_older_node_is_not_asked_what_it_cannot_understand() -> None:
+    questions = (wm.StillWanted("cam0"), wm.Examine(7, b""))
     ingest = IngestSession()
-    assert not ingest.ask(wm.StillWanted("cam0"))
-    say(ingest, hello(protocol_minor=0))
-    ingest.welcome(hub_id="hub1", resume_after=RESUME, now_s=NOW_S)
-    ingest.take_outgoing()
-    assert not ingest.ask(wm.StillWanted("cam0"))
-    assert ingest.take_outgoing() == []
+    assert not any(ingest.ask(question) for question in questions)
+    for minor, understood in enumerate(([False, False], [True, False], [True, True])):
+        ingest = IngestSession()
+        say(ingest, hello(protocol_minor=minor))
+        ingest.welcome(hub_id="hub1", resume_after=RESUME, now_s=NOW_S)
+        ingest.take_outgoing()
+        assert [ingest.ask(question) for question in questions] == understood
+        assert len(ingest.take_outgoing()) == sum(understood)
 
 
 def test_an_older_hub_hears_of_crossings_and_stays_as_losses_in_their_place() -> None:

@@ -6,12 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import text
 
-from core.wire.builders import CAMERA, NOW_S, camera_health, crossing, health, hello, live, stay, still, tracklet
+from core.wire.builders import (
+    CAMERA,
+    DIM,
+    NOW_S,
+    camera_health,
+    crossing,
+    examined,
+    health,
+    hello,
+    live,
+    person_found,
+    stay,
+    still,
+    tracklet,
+)
 from ruid_core.wire import messages as wm
 from ruid_core.wire.errors import InvalidContent
 from ruid_core.wire.validation import (
     check_configured,
     check_content,
+    check_examined,
     check_health,
     check_hello,
     check_live,
@@ -44,6 +59,8 @@ def test_what_is_true_is_accepted() -> None:
     check_still(still(), hello())
     check_still(still(jpeg=b"", captured_at_s=0.0, reason="the camera is away"), hello())
     check_health(health(), hello())
+    check_examined(examined(), hello())
+    check_examined(wm.Examined(7, "", refusal="busy"), hello())
 
 
 @pytest.mark.parametrize(
@@ -167,6 +184,27 @@ def test_an_answer_to_a_configuration_that_cannot_be(configured: wm.Configured, 
 )
 def test_a_still_that_cannot_be(changes: dict[str, Any], code: str) -> None:
     assert refusal(check_still, still(**changes), hello()) == code
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"request_id": -1}, "request_id"),
+        ({"refusal": "x" * 101, "people": ()}, "name_length"),
+        ({"refusal": "busy\0", "people": ()}, "name_characters"),
+        ({"refusal": "nobody"}, "examined_empty"),
+        ({"people": ()}, "examined_empty"),
+        ({"people": (person_found(),) * 9}, "people_count"),
+        ({"embedding_model_id": "reid-2"}, "embedding_model"),
+        ({"people": (person_found(box_rel=(0, 0, 2, 1)),)}, "box"),
+        ({"people": (person_found(confidence=NAN),)}, "confidence"),
+        ({"people": (person_found(embedding=b"\0" * 2),)}, "embedding_size"),
+        ({"people": (person_found(embedding=b"\0" * 2 * DIM),)}, "embedding_norm"),
+        ({"people": (person_found(thumbnail_jpeg=b"x" * 40_000),)}, "thumbnail_size"),
+    ],
+)
+def test_what_was_found_in_a_picture_that_cannot_be(changes: dict[str, Any], code: str) -> None:
+    assert refusal(check_examined, examined(**changes), hello()) == code
 
 
 @pytest.mark.parametrize(

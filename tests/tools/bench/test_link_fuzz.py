@@ -8,7 +8,7 @@ from ruid_tools.bench.link_fuzz import DecoderBroke, Target, fuzz
 
 def test_every_decoder_survives_a_short_run() -> None:
     fed, growth_mb = fuzz(seconds=2.0, seed=3)
-    assert len(fed) == 9
+    assert len(fed) == 10
     assert min(fed.values()) > 0
     assert growth_mb < 20
 

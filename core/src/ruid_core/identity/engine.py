@@ -97,6 +97,11 @@ class TrackletEngine:
         return self._gallery
 
     @property
+    def model_id(self) -> str:
+        """The model whose embeddings are compared; "" before the first evidence."""
+        return self._model_id
+
+    @property
     def transits(self) -> TransitTimes:
         """What was learned of the times between cameras, which are numbered as they were first heard of."""
         return self._time.transits

@@ -23,6 +23,8 @@ from ruid_core.wire.messages import (
     Configured,
     Content,
     Dropped,
+    Examine,
+    Examined,
     Goodbye,
     Health,
     Hello,
@@ -38,6 +40,7 @@ from ruid_core.wire.uplink import ItemKey
 from ruid_core.wire.validation import (
     check_configured,
     check_content,
+    check_examined,
     check_health,
     check_hello,
     check_live,
@@ -103,6 +106,13 @@ class StillArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class ExaminedArrived:
+    """Who is in a picture that the hub asked about, or why the node does not say."""
+
+    examined: Examined
+
+
+@dataclass(frozen=True, slots=True)
 class OffsetKnown:
     """The node's own estimate of the clocks' offset (add to node time) and its error."""
 
@@ -134,6 +144,7 @@ IngestEvent = (
     | HealthArrived
     | ConfiguredArrived
     | StillArrived
+    | ExaminedArrived
     | OffsetKnown
     | NodeLeft
     | MessageRefused
@@ -183,9 +194,10 @@ class IngestSession:
         welcome = Welcome(PROTOCOL_MAJOR, PROTOCOL_MINOR, hub_id, *resume_after, now_s, items_per_s)
         self._outgoing.append(encode(welcome))
 
-    def ask(self, message: Configure | StillWanted) -> bool:
-        """Send a configuration or ask for a still; False where the node cannot understand it or is not there."""
-        if self.state is not IngestState.RUNNING or self.hello.protocol_minor < 1:
+    def ask(self, message: Configure | StillWanted | Examine) -> bool:
+        """Send a configuration or a question; False where the node cannot understand it or is not there."""
+        least_minor = 2 if isinstance(message, Examine) else 1
+        if self.state is not IngestState.RUNNING or self.hello.protocol_minor < least_minor:
             return False
         self._outgoing.append(encode(message))
         return True
@@ -256,7 +268,7 @@ class IngestSession:
             case _:
                 return self._reported(message)
 
-    def _reported(self, message: Live | Health | Configured | Still) -> IngestEvent:
+    def _reported(self, message: Live | Health | Configured | Still | Examined) -> IngestEvent:
         """What is checked and handed on, and may be lost."""
         match message:
             case Live():
@@ -268,9 +280,12 @@ class IngestSession:
             case Configured():
                 check_configured(message)
                 return ConfiguredArrived(message)
-            case _:  # a still
+            case Still():
                 check_still(message, self.hello)
                 return StillArrived(message)
+            case _:  # who is in a picture
+                check_examined(message, self.hello)
+                return ExaminedArrived(message)
 
     def _item(self, item: Item, *, now_s: float) -> ItemArrived:
         key = ItemKey(item.boot_epoch, item.seq)

@@ -12,7 +12,7 @@ import msgspec
 
 SUBPROTOCOL = "ruid.v1"
 PROTOCOL_MAJOR = 1
-PROTOCOL_MINOR = 1
+PROTOCOL_MINOR = 2
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
@@ -105,6 +105,15 @@ class CameraConfig(msgspec.Struct, frozen=True, array_like=True):
     masks_rel: tuple[tuple[Point, ...], ...] = ()
     zones: tuple[Zone, ...] = ()
     lines: tuple[Line, ...] = ()
+
+
+class PersonFound(msgspec.Struct, frozen=True, array_like=True):
+    """A person in a picture that the hub sent; `embedding` holds D little-endian float16 (unit norm within 1e-2)."""
+
+    box_rel: Box
+    confidence: float
+    embedding: bytes
+    thumbnail_jpeg: bytes = b""
 
 
 # --- durable contents ----------------------------------------------------------------------------------
@@ -264,7 +273,20 @@ class Still(_Message, frozen=True, tag="still"):
     reason: str = ""
 
 
-NodeMessage = Hello | Item | Live | Health | ClockProbe | Goodbye | Configured | Still
+class Examined(_Message, frozen=True, tag="examined"):
+    """Who is in a picture that the hub sent, the largest first; where `refusal` names why nobody is, `people` is empty.
+
+    Refusals: `nobody`, `busy`, `unavailable` (no models), and what `pictures.check_picture` calls a picture that
+    cannot be one.
+    """
+
+    request_id: int
+    embedding_model_id: str
+    people: tuple[PersonFound, ...] = ()
+    refusal: str = ""
+
+
+NodeMessage = Hello | Item | Live | Health | ClockProbe | Goodbye | Configured | Still | Examined
 
 # --- hub to node ---------------------------------------------------------------------------------------
 
@@ -316,4 +338,11 @@ class StillWanted(_Message, frozen=True, tag="still_wanted"):
     camera_id: str
 
 
-HubMessage = Welcome | Ack | ClockReply | Refused | Goodbye | Configure | StillWanted
+class Examine(_Message, frozen=True, tag="examine"):
+    """Asks who is in a picture (JPEG, PNG or WebP) that somebody at the hub searches with; nobody keeps it."""
+
+    request_id: int
+    picture: bytes
+
+
+HubMessage = Welcome | Ack | ClockReply | Refused | Goodbye | Configure | StillWanted | Examine

@@ -22,6 +22,8 @@ from ruid_core.wire.messages import (
     Configured,
     Crossing,
     Dropped,
+    Examine,
+    Examined,
     Goodbye,
     Health,
     Hello,
@@ -97,7 +99,14 @@ class StillAsked:
     camera_id: str
 
 
-UplinkEvent = Welcomed | Acked | RefusedByHub | HubLeft | ConfigureArrived | StillAsked
+@dataclass(frozen=True, slots=True)
+class ExamineAsked:
+    """The hub wants to know who is in a picture: answer with `Examined`, whatever comes of it."""
+
+    examine: Examine
+
+
+UplinkEvent = Welcomed | Acked | RefusedByHub | HubLeft | ConfigureArrived | StillAsked | ExamineAsked
 
 
 class UplinkSession:
@@ -132,9 +141,9 @@ class UplinkSession:
         self._in_flight.append(ItemKey(item.boot_epoch, item.seq))
         self._outgoing.append(encode(self._understandable(item)))
 
-    def send(self, message: Live | Health | Configured | Still) -> bool:
+    def send(self, message: Live | Health | Configured | Still | Examined) -> bool:
         """Queue what may be lost; return False, having queued nothing, where the hub cannot take it."""
-        unknown = self.hub_minor < 1 and isinstance(message, Configured | Still)
+        unknown = self.hub_minor < 1 and isinstance(message, Configured | Still | Examined)
         if self.state is not UplinkState.RUNNING or unknown:
             return False
         self._outgoing.append(encode(message))
@@ -188,6 +197,8 @@ class UplinkSession:
                 return ConfigureArrived(message)
             case StillWanted():
                 return StillAsked(message.camera_id)
+            case Examine():
+                return ExamineAsked(message)
             case Refused() | Goodbye():
                 return self._ended(message)
             case _:

@@ -10,6 +10,7 @@ from ruid_core.wire.messages import (
     CoverageGap,
     Crossing,
     Dropped,
+    Examined,
     Health,
     Hello,
     Live,
@@ -17,6 +18,7 @@ from ruid_core.wire.messages import (
     Tracklet,
     ZoneStay,
 )
+from ruid_core.wire.vectors import unpack_embeddings
 
 MAX_NAME_CHARS = 100
 MAX_CAMERAS_PER_NODE = 16
@@ -27,6 +29,7 @@ MAX_EMBEDDING_DIM = 2048
 MAX_COUNTERS = 200
 MAX_ZONES_PER_CAMERA = 32
 MAX_STILL_BYTES = 224 * 1024
+MAX_PEOPLE_FOUND = 8
 MAX_REASON_CHARS = 500
 _EARLIEST_S = 1_577_836_800.0  # 2020-01-01: no node is older than this software
 _BOX_SLACK = 0.05  # a box may reach a little over the picture's edge
@@ -105,6 +108,21 @@ def check_still(still: Still, hello: Hello) -> None:
         _check_times((still.captured_at_s,))
 
 
+def check_examined(examined: Examined, hello: Hello) -> None:
+    """Raise `InvalidContent` where what a node found in a picture cannot be true."""
+    _require(0 <= examined.request_id < _UINT63, "request_id", "the number of the request is out of range")
+    _check_label(examined.refusal)
+    _require(len(examined.people) <= MAX_PEOPLE_FOUND, "people_count", "too many people in one picture")
+    _require(bool(examined.people) != bool(examined.refusal), "examined_empty", "either people or a refusal")
+    for person in examined.people:
+        _check_model(examined.embedding_model_id, hello)
+        _check_box(person.box_rel)
+        _check_fraction(person.confidence, "confidence")
+        _require(len(person.embedding) == 2 * hello.embedding_dim, "embedding_size", "an embedding has another length")
+        unpack_embeddings(person.embedding, dim=hello.embedding_dim)
+        _check_thumbnail(person.thumbnail_jpeg)
+
+
 def plain_reason(text: str) -> str:
     """Return a reason as it is accepted: without what cannot be printed, line ends as spaces, not too long."""
     return "".join(filter(str.isprintable, " ".join(text.split())))[:MAX_REASON_CHARS]
@@ -163,12 +181,17 @@ def _check_tracklet(tracklet: Tracklet, hello: Hello) -> None:
         _check_fraction(quality, "quality")
     expected = len(tracklet.qualities) * hello.embedding_dim * 2
     _require(len(tracklet.embeddings) == expected, "embedding_size", "embeddings and qualities do not agree")
-    _require(
-        tracklet.embedding_model_id == hello.embedding_model_id,
-        "embedding_model",
-        "the embedding model is not the one that the node introduced itself with",
-    )
-    _require(len(tracklet.thumbnail_jpeg) <= MAX_THUMBNAIL_BYTES, "thumbnail_size", "the thumbnail is too large")
+    _check_model(tracklet.embedding_model_id, hello)
+    _check_thumbnail(tracklet.thumbnail_jpeg)
+
+
+def _check_model(model_id: str, hello: Hello) -> None:
+    same = model_id == hello.embedding_model_id
+    _require(same, "embedding_model", "the embedding model is not the one that the node introduced itself with")
+
+
+def _check_thumbnail(jpeg: bytes) -> None:
+    _require(len(jpeg) <= MAX_THUMBNAIL_BYTES, "thumbnail_size", "the thumbnail is too large")
 
 
 def _check_camera(camera_id: str, hello: Hello) -> None:

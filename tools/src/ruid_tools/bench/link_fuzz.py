@@ -23,6 +23,7 @@ from ruid_core.wire import adoption, codec
 from ruid_core.wire import messages as wm
 from ruid_core.wire.errors import PeerError, SessionClosed
 from ruid_core.wire.ingest import IngestSession, NodeArrived
+from ruid_core.wire.pictures import check_picture
 from ruid_core.wire.uplink import ItemKey, UplinkSession
 from ruid_core.wire.vectors import unpack_embeddings
 from ruid_hub.authority import RequestRefused
@@ -151,6 +152,7 @@ def _targets() -> list[Target]:
         Target("hub messages", codec.decode_hub_message, hub),
         Target("spooled contents", codec.decode_content, contents),
         Target("embeddings", lambda packed: unpack_embeddings(packed, dim=8), [_ROW, _ROW * 3]),
+        Target("pictures", check_picture, _PICTURES),
         Target("adoption requests", adoption.decode_request, requests),
         Target("adoption answers", adoption.decode_answer, answers),
         Target("signing requests", read_request, [request]),
@@ -169,13 +171,19 @@ def _session_of_hub(frame: bytes) -> object:
 
 def _session_of_node(frame: bytes) -> object:
     session = UplinkSession(_HELLO)
-    session.receive(codec.encode(wm.Welcome(1, 1, "hub", 1, 1, _NOW_S)), now_s=_NOW_S)
+    session.receive(codec.encode(wm.Welcome(1, 2, "hub", 1, 1, _NOW_S)), now_s=_NOW_S)
     return session.receive(frame, now_s=_NOW_S)
 
 
 _ROW = b"\x00\x3c" + b"\x00" * 14
+_PICTURES = (
+    b"\xff\xd8\xff\xe0\x00\x04JF\xff\xc0\x00\x0b\x08\x00\x80\x00\x40\x01\x01\x11\x00",
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x40\x00\x00\x00\x80\x08\x02\x00\x00\x00",
+    b"RIFF\x40\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x00\x00\x00\x00\x3f\x00\x00\x7f\x00\x00",
+)
+"""What a JPEG, a PNG and a WebP begin with."""
 _HELLO = wm.Hello(
-    1, 1, "node1", "Door", 2, "0.1.0", "reid", 8, "accurate", (wm.CameraInfo("cam0", "Door", 640, 480),), _NOW_S
+    1, 2, "node1", "Door", 2, "0.1.0", "reid", 8, "accurate", (wm.CameraInfo("cam0", "Door", 640, 480),), _NOW_S
 )
 
 
@@ -215,6 +223,7 @@ def _node_messages() -> list[wm.NodeMessage]:
         wm.ClockProbe(_NOW_S, 0.2, 0.1),
         wm.Configured(3, accepted=False, field="zones", reason="no"),
         wm.Still("cam0", _NOW_S, b"\xff\xd8\xff\xd9"),
+        wm.Examined(7, "reid", (wm.PersonFound((0.1, 0.2, 0.3, 0.4), 0.9, _ROW, b"\xff\xd8"),)),
         wm.Goodbye("finished", finished=True),
     ]
 
@@ -229,6 +238,7 @@ def _hub_messages() -> list[wm.HubMessage]:
         wm.Refused("box", "no", fatal=False),
         wm.Configure(3, (config,)),
         wm.StillWanted("cam0"),
+        wm.Examine(7, _PICTURES[0]),
         wm.Goodbye("the hub stops"),
     ]
 
