@@ -21,7 +21,7 @@ from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.observations import CoverageGap
 from ruid_hub.pages import routes as page_routes
 from ruid_hub.parts import HubParts
-from ruid_hub.store import Store, open_store
+from ruid_hub.store import Arrival, Store, open_store
 from ruid_hub.store.links import Admission, write_admission
 from ruid_hub.store.tables import identities
 from ruid_hub.web_app import WebSettings, create_web_app
@@ -115,7 +115,7 @@ class ClosedHub(PagesOnly):
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Generator[WholeHub]:
     folder = tmp_path_factory.mktemp("whole")
     store = open_store(folder / "hub.db")
-    store.record_cameras("node-1", {"node-1/cam": "cam", "node-1/yard": "yard"})
+    store.record_arrivals([Arrival("node-1", cameras={"node-1/cam": "cam", "node-1/yard": "yard"})])
     store.commit([row(seq, "ada", track_id=seq, at_s=NOON_S - 60 * seq) for seq in (1, 2, 3)] + [row(4, "bob")])
     with store.writing() as connection:
         write_admission(

@@ -26,6 +26,7 @@ from ruid_core.wire import messages as wm
 from ruid_core.wire.uplink import ItemKey
 from ruid_edge.spool import Spool
 from ruid_hub.nodes import NodeTooOld
+from ruid_hub.store import Arrival
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden/wire/messages-1.0.json").read_text(encoding="utf-8"))
 NODE_BYTES = {name: bytes.fromhex(packed) for name, packed in GOLDEN["node"].items()}
@@ -100,7 +101,7 @@ async def test_an_old_node_is_asked_for_nothing_that_it_cannot_read(hub: Hub, tm
     """Its configuration waits, whoever wants a still is told to update it, and the node hears nothing of either."""
     async with serving(hub) as link:
         context = (await member(link, hub, tmp_path)).member_context()
-        hub.store.record_cameras("node1", {"node1/cam0": "Door"})
+        hub.store.record_arrivals([Arrival("node1", cameras={"node1/cam0": "Door"})])
         async with talking(link, context) as node:
             await node.send(NODE_BYTES["hello"])
             assert isinstance(await heard(node), old.Welcome)

@@ -19,6 +19,7 @@ from ruid_edge.spool import Spool
 from ruid_hub.errors import PortInUse
 from ruid_hub.ingest.conduct import OFFENCES
 from ruid_hub.nodes import BadConfiguration, NodeAway, StillUnavailable
+from ruid_hub.store import Arrival
 
 
 @pytest.fixture
@@ -280,7 +281,7 @@ async def test_a_node_that_was_away_is_told_when_it_comes(hub: Hub, spool: Spool
         await hub.hears("connected Entrance")
         camera = f"{spool.node_id}/cam0"
     async with serving(hub) as link:
-        hub.store.record_cameras(spool.node_id, {camera: "Door"})
+        hub.store.record_arrivals([Arrival(spool.node_id, cameras={camera: "Door"})])
         configuration = await link.register.configure(camera, camera_config(), actor="ada")
         assert not configuration.applied
         async with uplinking(spool, link.url, tmp_path):

@@ -21,7 +21,7 @@ from ruid_hub.api.guards import check_every_route, gate_of, handlers_of
 from ruid_hub.counting import Counting
 from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.site import Site
-from ruid_hub.store import Store, open_store
+from ruid_hub.store import Arrival, Store, open_store
 
 pytestmark = pytest.mark.asyncio
 
@@ -224,7 +224,7 @@ async def test_nothing_of_it_is_shown_whatever_a_query_names(hub: Hub, store: St
 
 def kept_to(hub: Hub, store: Store, place: str) -> Browser:
     """An admin of one place that is not the camera's; the site has a camera of its own."""
-    store.record_cameras("node-2", {"node-2/cam": "Yard"})
+    store.record_arrivals([Arrival("node-2", cameras={"node-2/cam": "Yard"})])
     counting = Counting(store=store, site=Site(), clock=FakeClock())
     counting.save_site("north", "North")
     counting.assign_camera("node-2/cam", "north")

@@ -128,10 +128,14 @@ async def test_an_absence_is_kept_as_a_gap(running: Running, monkeypatch: pytest
 
 async def test_a_restart_remembers_people_and_cameras(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_module, "_HEARD_EVERY_S", 0.01)
+    monkeypatch.setattr(service_module, "_TICK_S", 0.01)
     running.service.connected(hello(), time.time())
     running.service.live("node1", live(), time.time())
     await running.service.commit([item(1, person=2)])
-    await while_running(running.service, lambda: running.store.cameras()[0].last_heard_s is not None)
+    await while_running(
+        running.service,
+        lambda: [(held.name, held.last_heard_s is None) for held in running.store.cameras()] == [("Door", False)],
+    )
     site, engine = Site(), FirstPrototypeEngine()
     again = HubService(
         site=site,
@@ -230,9 +234,28 @@ async def test_an_arrival_that_a_full_disk_does_not_take_is_counted(
     def full(*_: Any) -> None:
         raise StoreWriteError("hub.db", "the disk is full")
 
-    monkeypatch.setattr(Store, "record_cameras", full)
+    monkeypatch.setattr(Store, "record_arrivals", full)
+    monkeypatch.setattr(service_module, "_TICK_S", 0.01)
     running.service.connected(hello(), time.time())
-    await running.service.commit([item(1)])
+    running.service.connected(hello(), time.time())
+    counted = b'ruid_hub_unrecorded_total{kind="arrival"} 2.0'
+    await while_running(running.service, lambda: counted in running.metrics.exposition())
+
+
+async def test_nodes_that_come_together_are_kept_in_one_transaction(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_module, "_TICK_S", 0.01)
+    before = running.store.revision
+    for number in range(200):
+        running.service.connected(hello(node_id=f"node{number}"), time.time())
+    await while_running(running.service, lambda: len(running.store.cameras()) == 200)
+    assert running.store.revision == before + 1
+
+
+async def test_of_more_arrivals_than_are_remembered_the_oldest_is_counted(running: Running) -> None:
+    for number in range(service_module._ARRIVALS + 1):
+        running.service.connected(hello(node_id=f"node{number}"), time.time())
     assert 'ruid_hub_unrecorded_total{kind="arrival"} 1.0' in running.metrics.exposition().decode()
 
 

@@ -23,7 +23,7 @@ from ruid_hub.live.notifier import ChangeNotifier
 from ruid_hub.observations import CoverageGap
 from ruid_hub.recognition import ReceivedItem, Recognised, Recogniser, Recognition
 from ruid_hub.site import CARDS, CameraState, Site, StateChange, UniqueCount
-from ruid_hub.store import Store, StoreWriteError
+from ruid_hub.store import Arrival, Store, StoreWriteError
 
 _TICK_S = 0.5
 _CONSOLIDATE_EVERY_S = 10.0
@@ -34,6 +34,7 @@ _HEALTH_EVERY_S = 60.0
 _LATENCIES = 10_000
 _DRIFTS = 2000
 _GAPS = 10_000
+_ARRIVALS = 2000
 _SUMMARY_IDENTITIES = 10_000
 
 _log = structlog.get_logger("hub")
@@ -54,6 +55,7 @@ class HubService:
         self._latencies_s: deque[float] = deque(maxlen=_LATENCIES)
         self._told_refusals: Counter[str] = Counter()
         self._gaps: deque[CoverageGap] = deque(maxlen=_GAPS)
+        self._arrivals: deque[Arrival] = deque(maxlen=_ARRIVALS)
         self._estimate = UniqueEstimate(0.0, 0.0, 0.0)
         self._nothing_new = True
         self.drifts: dict[tuple[str, DriftKind], DriftAlarm] = {}
@@ -67,12 +69,12 @@ class HubService:
     # --- node events -----------------------------------------------------------------------------------
 
     def connected(self, hello: Hello, at_s: float) -> None:
-        """A node was welcomed."""
+        """A node was welcomed; what it told of itself is kept at the next tick, with all who came meanwhile."""
         self._metrics.messages.labels("hello").inc()
         self._site.node_connected(hello, at_s)
         names = {f"{hello.node_id}/{camera.camera_id}": camera.name for camera in hello.cameras}
-        self._record(lambda: self._store.record_cameras(hello.node_id, names))
-        self._record(lambda: self._store.record_boot(hello.node_id, hello.boot_epoch, at_s))
+        self._metrics.unrecorded.labels("arrival").inc(len(self._arrivals) == _ARRIVALS)
+        self._arrivals.append(Arrival(hello.node_id, hello.boot_epoch, at_s, names))
         self._notifier.changed()
 
     def disconnected(self, node_id: str, at_s: float, reason: str, *, finished: bool) -> None:
@@ -226,6 +228,7 @@ class HubService:
 
     async def close(self) -> None:
         """Finish what is being written."""
+        await self._record_arrivals()
         await self._keep_heard()
         await asyncio.to_thread(self._worker.shutdown)
 
@@ -256,21 +259,22 @@ class HubService:
                 self._metrics.unrecorded.labels("gap").inc(len(self._gaps) == _GAPS)
                 self._gaps.append(change.gap)
         self._notifier.changed()
+        await self._record_arrivals()
         while self._gaps:  # where the disk is full they wait for the next turn
             await self._record_gap(self._gaps[0])
             self._gaps.popleft()
 
-    def _record(self, write: Callable[[], object]) -> None:
-        """Have the worker write what a node's arrival tells; on a full disk it is left out, counted and said."""
-
-        def attempt() -> None:
-            try:
-                write()
-            except StoreWriteError as error:
-                self._metrics.unrecorded.labels("arrival").inc()
-                _log.warning("a node's cameras and start could not be recorded", reason=str(error))
-
-        self._worker.submit(attempt)
+    async def _record_arrivals(self) -> None:
+        """Write what the nodes told that came since the last turn; on a full disk it is left out, counted and said."""
+        if not self._arrivals:
+            return
+        arrivals = tuple(self._arrivals)
+        self._arrivals.clear()
+        try:
+            await self._in_worker(lambda: self._store.record_arrivals(arrivals))
+        except StoreWriteError as error:
+            self._metrics.unrecorded.labels("arrival").inc(len(arrivals))
+            _log.warning("cameras and starts of nodes could not be recorded", nodes=len(arrivals), reason=str(error))
 
     def _tell(self, change: StateChange) -> None:
         if change.state is CameraState.DOWN:

@@ -21,7 +21,7 @@ from ruid_hub.counting import (
 )
 from ruid_hub.observations import Assignment, CoverageGap
 from ruid_hub.site import Site
-from ruid_hub.store import CrossingRow, GapRow, ObservationRow, StayRow, Store
+from ruid_hub.store import Arrival, CrossingRow, GapRow, ObservationRow, StayRow, Store
 
 HOUR_S = 3600.0
 FROM_S = NOON_S - NOON_S % HOUR_S
@@ -150,7 +150,7 @@ class TestUniqueVisitors:
 
     def test_it_compares_two_periods(self, store: Store, counting: Counting, clock: FakeClock):
         clock.now_s = DAY.to_s + 24 * HOUR_S
-        store.record_boot("node-1", 1, DAY.from_s)
+        store.record_arrivals([Arrival("node-1", 1, DAY.from_s)])
         store.commit([row(seq, f"p{seq}", at_s=DAY.from_s + 100) for seq in (1, 2)])
         store.commit([row(seq, f"p{seq}", at_s=DAY.to_s + 100) for seq in (3, 4, 5)])
         store.record_heard({CAMERA: clock.now_s})
@@ -305,13 +305,13 @@ class TestLines:
 
 class TestCoverage:
     def test_a_hub_that_was_away_loses_nothing_that_was_delivered_later(self, store: Store, counting: Counting):
-        store.record_boot("node-1", 1, DAY.from_s)
+        store.record_arrivals([Arrival("node-1", 1, DAY.from_s)])
         store.record_gap("node-1", CoverageGap(CAMERA, FROM_S + 100, FROM_S + 5000, "the hub was away"))
         store.record_heard({CAMERA: DAY.to_s})
         assert counting.coverage(DAY).share == 1.0
 
     def test_a_gap_of_the_node_is_lost_in_its_hour_and_named(self, store: Store, counting: Counting):
-        store.record_boot("node-1", 1, DAY.from_s)
+        store.record_arrivals([Arrival("node-1", 1, DAY.from_s)])
         lost = CoverageGap(CAMERA, FROM_S, FROM_S + HOUR_S / 2, "source lost")
         store.commit([GapRow("node-1", 1, 1, lost), row(2, "ada", at_s=FROM_S + 3000)])
         store.record_heard({CAMERA: DAY.to_s})
@@ -322,20 +322,20 @@ class TestCoverage:
         assert series.total.coverage == pytest.approx(47 / 48)
 
     def test_a_node_that_was_off_did_not_see(self, store: Store, counting: Counting):
-        store.record_boot("node-1", 1, DAY.from_s)
-        store.record_cameras("node-1", {CAMERA: "Door"})
+        store.record_arrivals([Arrival("node-1", 1, DAY.from_s)])
+        store.record_arrivals([Arrival("node-1", cameras={CAMERA: "Door"})])
         store.record_heard({CAMERA: FROM_S + 6 * HOUR_S})
         store.record_gap("node-1", CoverageGap(CAMERA, FROM_S + 6 * HOUR_S, FROM_S + 12 * HOUR_S, "no message"))
-        store.record_boot("node-1", 2, FROM_S + 12 * HOUR_S)
+        store.record_arrivals([Arrival("node-1", 2, FROM_S + 12 * HOUR_S)])
         store.record_heard({CAMERA: DAY.to_s})
         coverage = counting.coverage(DAY)
         assert coverage.share == 0.75
         assert coverage.cameras[0].lost[0].reason == "no message"
 
     def test_what_comes_late_from_before_a_restart_was_seen(self, store: Store, counting: Counting):
-        store.record_boot("node-1", 1, DAY.from_s)
-        store.record_boot("node-1", 2, FROM_S + 12 * HOUR_S)
-        store.record_cameras("node-1", {CAMERA: "Door"})
+        store.record_arrivals([Arrival("node-1", 1, DAY.from_s)])
+        store.record_arrivals([Arrival("node-1", 2, FROM_S + 12 * HOUR_S)])
+        store.record_arrivals([Arrival("node-1", cameras={CAMERA: "Door"})])
         store.record_heard({CAMERA: DAY.to_s})
         assert counting.coverage(DAY).share == 0.5
         store.commit([row(1, "ada", at_s=FROM_S + 12 * HOUR_S)])
@@ -344,8 +344,8 @@ class TestCoverage:
     def test_a_source_that_is_lost_now_counts_before_its_node_reports_it(
         self, store: Store, site: Site, counting: Counting, clock: FakeClock
     ):
-        store.record_boot("node-1", 1, DAY.from_s)
-        store.record_cameras("node-1", {CAMERA: "Door"})
+        store.record_arrivals([Arrival("node-1", 1, DAY.from_s)])
+        store.record_arrivals([Arrival("node-1", cameras={CAMERA: "Door"})])
         store.record_heard({CAMERA: DAY.to_s})
         site.node_connected(hello(), FROM_S)
         site.live("node-1", live(1), FROM_S)
@@ -355,8 +355,8 @@ class TestCoverage:
         assert coverage.cameras[0].lost[0].reason == "unplugged"
 
     def test_the_future_is_not_asked_for(self, store: Store, counting: Counting, clock: FakeClock):
-        store.record_boot("node-1", 1, DAY.from_s)
-        store.record_cameras("node-1", {CAMERA: "Door"})
+        store.record_arrivals([Arrival("node-1", 1, DAY.from_s)])
+        store.record_arrivals([Arrival("node-1", cameras={CAMERA: "Door"})])
         clock.now_s = FROM_S + HOUR_S
         store.record_heard({CAMERA: clock.now_s})
         assert counting.coverage(DAY).share == 1.0
@@ -413,7 +413,7 @@ def test_who_is_kept_to_cameras_cannot_tell_an_empty_site_from_none(counting: Co
 
 
 def test_people_now_in_a_place_and_in_a_zone(store: Store, site: Site, counting: Counting, clock: FakeClock):
-    store.record_cameras("node-1", {CAMERA: "Door", "node-1/yard": "Yard"})
+    store.record_arrivals([Arrival("node-1", cameras={CAMERA: "Door", "node-1/yard": "Yard"})])
     site.node_connected(hello(cameras={"cam": "Door", "yard": "Yard"}), clock.now_s)
     site.live("node-1", live(1, 2, at_s=clock.now_s), clock.now_s)
     assert counting.people_now().people == 2
@@ -437,7 +437,7 @@ def test_heat_is_the_mean_of_an_hour_of_a_weekday(store: Store, counting: Counti
     counting.set_settings(CountingSettings(time_zone="UTC"))
     monday_s = NOON_S - NOON_S % 86400 - 86400 * ((int(NOON_S // 86400) + 3) % 7)
     clock.now_s = monday_s + 14 * 86400
-    store.record_boot("node-1", 1, monday_s)
+    store.record_arrivals([Arrival("node-1", 1, monday_s)])
     store.commit([row(1, "ada", at_s=monday_s + 9 * HOUR_S + 60), row(2, "bob", at_s=monday_s + 9 * HOUR_S + 60)])
     store.record_heard({CAMERA: clock.now_s})
     heat = counting.heat(Period(monday_s, clock.now_s))
@@ -451,7 +451,7 @@ def test_an_hour_that_no_camera_saw_is_not_an_hour_without_people(store: Store, 
     counting.set_settings(CountingSettings(time_zone="UTC"))
     monday_s = NOON_S - NOON_S % 86400 - 86400 * ((int(NOON_S // 86400) + 3) % 7)
     began_s, clock.now_s = monday_s + 7 * 86400, monday_s + 14 * 86400
-    store.record_boot("node-1", 1, began_s)
+    store.record_arrivals([Arrival("node-1", 1, began_s)])
     store.commit([row(1, "ada", at_s=began_s + 9 * HOUR_S + 60)])
     store.record_heard({CAMERA: clock.now_s})
     nine = counting.heat(Period(monday_s, clock.now_s)).cells[9]

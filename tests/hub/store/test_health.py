@@ -3,7 +3,7 @@
 from hub_fakes import NOON_S, FakeClock, health, hello, live, row
 from ruid_hub.observations import HealthSample
 from ruid_hub.site import Site
-from ruid_hub.store import Store
+from ruid_hub.store import Arrival, Store
 from ruid_hub.store.rows import DAY_S
 
 CAMERA = "node-1/cam"
@@ -12,7 +12,7 @@ DOWN = HealthSample(NOON_S + 60, 0.0, None, None, None, None, up=False)
 
 
 def test_what_was_kept_comes_back_in_order(store: Store):
-    store.record_cameras("node-1", {CAMERA: "Door"})
+    store.record_arrivals([Arrival("node-1", cameras={CAMERA: "Door"})])
     store.record_health({CAMERA: WELL})
     store.record_health({CAMERA: DOWN})
     assert store.health_since(CAMERA, NOON_S - 1) == (WELL, DOWN)

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from hub_fakes import JPEG, NOON_S, observation, row, track
 from ruid_hub.cards import Sighting
 from ruid_hub.observations import CoverageGap
 from ruid_hub.store import (
+    Arrival,
     CameraRecord,
     DroppedRow,
     GapRow,
@@ -24,6 +25,7 @@ from ruid_hub.store import (
 from ruid_hub.store.database import Database
 from ruid_hub.store.opening import open_database
 from ruid_hub.store.rows import Committed
+from ruid_hub.store.tables import boots
 
 
 def dropped(seq: int, items: int = 3) -> DroppedRow:
@@ -133,7 +135,7 @@ class TestResumePoints:
         assert store.resume_points() == {"node-1": (1, 7)}
 
     def test_a_node_that_only_showed_its_cameras_has_none(self, store: Store):
-        store.record_cameras("node-1", {"node-1/cam": "Entrance"})
+        store.record_arrivals([Arrival("node-1", cameras={"node-1/cam": "Entrance"})])
         assert store.resume_points() == {}
 
 
@@ -204,9 +206,27 @@ class TestReadingBack:
         )
         assert [person.identity_id for person in store.recent_identities(1)] == ["ada"]
 
+    def test_many_arrivals_are_one_transaction_and_the_last_word_of_a_node_stands(self, store: Store):
+        before = store.revision
+        store.record_arrivals(
+            [
+                Arrival("node-1", 1, NOON_S, {"node-1/cam": "Entrance"}),
+                Arrival("node-2", 4, NOON_S + 1, {"node-2/cam": "Yard"}),
+                Arrival("node-1", 2, NOON_S + 2, {"node-1/cam": "Door"}),
+            ]
+        )
+        assert store.revision == before + 1
+        assert [(held.camera, held.name) for held in store.cameras()] == [
+            ("node-1/cam", "Door"),
+            ("node-2/cam", "Yard"),
+        ]
+        with store.reading() as connection:
+            kept = [tuple(boot) for boot in connection.execute(select(boots.c.boot_epoch, boots.c.started_at_s))]
+        assert sorted(kept) == [(1, NOON_S), (2, NOON_S + 2), (4, NOON_S + 1)]
+
     def test_cameras_keep_their_names_and_when_they_were_last_heard(self, store: Store):
-        store.record_cameras("node-1", {"node-1/cam": "Entrance", "node-1/b": "Yard"})
-        store.record_cameras("node-1", {"node-1/cam": "Front door"})
+        store.record_arrivals([Arrival("node-1", cameras={"node-1/cam": "Entrance", "node-1/b": "Yard"})])
+        store.record_arrivals([Arrival("node-1", cameras={"node-1/cam": "Front door"})])
         store.record_heard({"node-1/cam": NOON_S, "unknown/cam": NOON_S})
         assert store.cameras() == [
             CameraRecord("node-1/b", "Yard", None),

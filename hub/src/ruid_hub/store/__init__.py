@@ -20,6 +20,7 @@ from ruid_hub.store.errors import (
 )
 from ruid_hub.store.opening import open_store
 from ruid_hub.store.rows import (
+    Arrival,
     CameraRecord,
     CommitOutcome,
     Committed,
@@ -36,6 +37,7 @@ from ruid_hub.store.rows import (
 from ruid_hub.store.store import Store
 
 __all__ = [
+    "Arrival",
     "BadRetention",
     "CameraRecord",
     "CommitOutcome",

@@ -14,6 +14,7 @@ from ruid_hub.observations import Assignment, Observation
 from ruid_hub.store import statements
 from ruid_hub.store.counts import HOUR_S
 from ruid_hub.store.rows import (
+    Arrival,
     CommitOutcome,
     Committed,
     CrossingRow,
@@ -54,6 +55,25 @@ def write_batch(connection: Connection, rows: Sequence[Committed]) -> CommitOutc
         key if isinstance(row, ObservationRow) else None for key, row in zip(written, rows, strict=True)
     )
     return CommitOutcome(stored, len(rows) - stored, observation_ids)
+
+
+def write_arrivals(connection: Connection, arrivals: Sequence[Arrival]) -> None:
+    """Keep which nodes run and what their cameras are called; of what is told of one twice the last stands."""
+    says = upserts(connection)
+    node_keys = _node_keys(connection, says, {arrival.node_id for arrival in arrivals})
+    names = [
+        {"node_key": node_keys[arrival.node_id], "camera": camera, "name": name}
+        for arrival in arrivals
+        for camera, name in arrival.cameras.items()
+    ]
+    ran = [
+        _boot_values((node_keys[arrival.node_id], arrival.boot_epoch), arrival.at_s)
+        for arrival in arrivals
+        if arrival.boot_epoch is not None
+    ]
+    for statement, values in ((says.camera_name, names), (says.boot, ran)):
+        if values:
+            connection.execute(statement, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,10 +241,7 @@ class _Batch:
             ran[boot] = max(ran.get(boot, seen_s), seen_s)
         self._write_all(
             self.upserts.boot,
-            (
-                {"node_key": key, "boot_epoch": boot, "started_at_s": at_s, "heard_at_s": at_s}
-                for (key, boot), at_s in ran.items()
-            ),
+            (_boot_values(boot, at_s) for boot, at_s in ran.items()),
         )
 
     def _write_all(self, statement: Executable, values: Iterable[Values]) -> None:
@@ -283,6 +300,11 @@ def _known(connection: Connection, statement: Executable, names: Iterable[str]) 
     listed = sorted(names)
     padding = listed[-1:] * ((1 << max(0, len(listed) - 1).bit_length()) - len(listed))
     return {name: key for name, key in connection.execute(statement, {"names": listed + padding})}
+
+
+def _boot_values(boot: tuple[int, int], at_s: float) -> Values:
+    node_key, boot_epoch = boot
+    return {"node_key": node_key, "boot_epoch": boot_epoch, "started_at_s": at_s, "heard_at_s": at_s}
 
 
 def _embeddings_values(observation_id: int, row: ObservationRow) -> Values | None:

@@ -232,13 +232,6 @@ def items_lost(connection: Connection, asked: Span, node_keys: Iterable[int]) ->
     return int(connection.execute(query).scalar_one())
 
 
-def note_boot(connection: Connection, node_id: str, boot_epoch: int, at_s: float) -> None:
-    """The node runs, in this boot, at this moment."""
-    connection.execute(upserts(connection).node, {"node_id": node_id})
-    node_key = connection.execute(select(nodes.c.node_key).where(nodes.c.node_id == node_id)).scalar_one()
-    note_running(connection, node_key, boot_epoch, at_s)
-
-
 def note_running(connection: Connection, node_key: int, boot_epoch: int, at_s: float) -> None:
     """The same, for a node whose key is known."""
     row = {"node_key": node_key, "boot_epoch": boot_epoch, "started_at_s": at_s, "heard_at_s": at_s}

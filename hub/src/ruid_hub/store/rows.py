@@ -1,6 +1,7 @@
 """What goes into the store and what comes out of it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ruid_hub.observations import Assignment, CoverageGap, Observation, TrackKey
 
@@ -128,6 +129,19 @@ class SweepOutcome:
     boots: int = 0
     gaps: int = 0
     drops: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A node runs, in this boot, at this moment, and its cameras (`node_id/camera_id`) have these names.
+
+    Without a boot only the names are news.
+    """
+
+    node_id: str
+    boot_epoch: int | None = None
+    at_s: float = 0.0
+    cameras: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

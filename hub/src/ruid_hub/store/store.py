@@ -11,12 +11,13 @@ from sqlalchemy.exc import OperationalError
 from ruid_hub.cards import KnownPerson
 from ruid_hub.observations import CoverageGap, HealthSample
 from ruid_hub.store import access, counts, health, queries, writing
-from ruid_hub.store.batch import write_batch
+from ruid_hub.store.batch import write_arrivals, write_batch
 from ruid_hub.store.database import Database
 from ruid_hub.store.errors import StoreWriteError
 from ruid_hub.store.retention import CHUNK_ROWS, Step, check_retention, most_dispensable, steps
 from ruid_hub.store.rows import (
     COUNTED,
+    Arrival,
     CameraRecord,
     CommitOutcome,
     Committed,
@@ -132,20 +133,15 @@ class Store:
             for watcher in self._watchers:
                 watcher(touched)
 
-    def record_boot(self, node_id: str, boot_epoch: int, at_s: float) -> None:
-        """Keep that a node runs, in this boot, at this moment: its cameras see, or it will report a gap."""
+    def record_arrivals(self, arrivals: Sequence[Arrival]) -> None:
+        """Keep, in one transaction, which nodes run: their cameras see, or they will report a gap."""
         with self.writing() as connection:
-            counts.note_boot(connection, node_id, boot_epoch, at_s)
+            write_arrivals(connection, arrivals)
 
     def record_gap(self, node_id: str, gap: CoverageGap) -> None:
         """Keep a gap that the hub saw: a node or a camera that could not be heard."""
         with self.writing() as connection:
             writing.write_hub_gap(connection, node_id, gap)
-
-    def record_cameras(self, node_id: str, names: Mapping[str, str]) -> None:
-        """Keep the names of a node's cameras (`node_id/camera_id` to name), as a hello told them."""
-        with self.writing() as connection:
-            writing.write_cameras(connection, node_id, names)
 
     def record_heard(self, heard_at_s: Mapping[str, float]) -> None:
         """Keep when each camera was last heard, so that the next start can say how long it was away."""

@@ -1,6 +1,6 @@
 """The statements of one transaction: revisions, gaps, names. The caller opens and ends it (`batch` writes items)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
@@ -89,13 +89,6 @@ def write_hub_gap(connection: Connection, node_id: str, gap: CoverageGap) -> Non
     node_key = _node_key(connection, node_id)
     camera_key = _camera_key(connection, gap.camera, node_key)
     connection.execute(insert(gaps).values(node_key=node_key, **_gap_values(gap, camera_key)))
-
-
-def write_cameras(connection: Connection, node_id: str, names: Mapping[str, str]) -> None:
-    """Insert the cameras or give them their new names."""
-    node_key = _node_key(connection, node_id)
-    for camera, name in names.items():
-        connection.execute(upserts(connection).camera_name, {"node_key": node_key, "camera": camera, "name": name})
 
 
 def _gap_values(gap: CoverageGap, camera_key: int) -> dict[str, Any]:
