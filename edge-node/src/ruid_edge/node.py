@@ -20,6 +20,7 @@ from ruid_edge.capture.recordings import Playback
 from ruid_edge.configuration import ConfigurationKeeper
 from ruid_edge.enrolment import Credentials, hub_finder
 from ruid_edge.errors import EdgeError, NodeFailed, SpoolUnusable
+from ruid_edge.examining import Examiner, load_models
 from ruid_edge.health.machine import Machine
 from ruid_edge.inference import Embedder, PersonDetector, load_detector
 from ruid_edge.pipeline import CameraPipeline, CameraRules, FrameOutcome, InferenceLoop, LastParts, Models
@@ -77,6 +78,7 @@ class EdgeNode:
         self._started_after = take_last_words(self._state_dir)
         self._keeper = ConfigurationKeeper(self._state_dir, apply=self.apply)
         self._frames_spoiled = self._spoiled_before_trial = 0
+        self._examiner = Examiner(partial(load_models, settings), embedding_model_id=embedder.model_id)
         self._uplink = self._make_uplink()
         self._delivery_hold = DeliveryHold(update_lock or UpdateLock(None))
         self._over = asyncio.Event()
@@ -163,7 +165,7 @@ class EdgeNode:
             expected_fingerprint=settings.hub_fingerprint,
             code_file=state_dir / "adoption-code.txt",
         )
-        answers = Answers(self._hello, self._health, self._configure, self.still)
+        answers = Answers(self._hello, self._health, self._configure, self.still, self._examiner.examine)
         return Uplink(hub=hub_finder(settings.hub_url), applicant=applicant, spool=self._spool, answers=answers)
 
     def _configure(self, configure: wm.Configure) -> wm.Configured:
@@ -379,6 +381,7 @@ class EdgeNode:
     async def _wind_down(self, uplink: "asyncio.Task[None]", outbox: "asyncio.Task[None]") -> None:
         """Stop capture, finish the tracks, store and, as far as time allows, send what is left."""
         began_s = time.monotonic()
+        self._examiner.close()
         for camera in self._cameras.values():
             if camera.capture is not None:
                 camera.capture.stop()

@@ -19,12 +19,23 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
-from ruid_core.wire.codec import MAX_FRAME_BYTES
+from ruid_core.wire.codec import MAX_HUB_FRAME_BYTES
 from ruid_core.wire.errors import WireError
-from ruid_core.wire.messages import SUBPROTOCOL, Configure, Configured, Health, Hello, Live, Still
+from ruid_core.wire.messages import (
+    SUBPROTOCOL,
+    Configure,
+    Configured,
+    Examine,
+    Examined,
+    Health,
+    Hello,
+    Live,
+    Still,
+)
 from ruid_core.wire.uplink import (
     Acked,
     ConfigureArrived,
+    ExamineAsked,
     HubLeft,
     ItemKey,
     RefusedByHub,
@@ -70,6 +81,11 @@ class UplinkCounters:
     answers_dropped: int
 
 
+async def no_models(examine: Examine) -> Examined:
+    """What a node without networks says to a picture."""
+    return Examined(examine.request_id, "", refusal="unavailable")
+
+
 @dataclass(frozen=True, slots=True)
 class Answers:
     """What the node says when it is asked; all called in the uplink's event loop."""
@@ -78,6 +94,7 @@ class Answers:
     health: Callable[[], Health]
     configure: Callable[[Configure], Configured]
     still: Callable[[str], Awaitable[Still]]
+    examine: Callable[[Examine], Awaitable[Examined]] = no_models
 
 
 @dataclass(slots=True)
@@ -107,8 +124,9 @@ class Uplink:
         self._url = ""
         self._held_back = False
         self._pace = Pace(None, now_s=0.0)
-        self._to_tell: deque[Configured | Still] = deque(maxlen=_TOLD)
+        self._to_tell: deque[Configured | Still | Examined] = deque(maxlen=_TOLD)
         self._stills: dict[str, asyncio.Task[None]] = {}
+        self._examining: set[asyncio.Task[None]] = set()
         self._closing: tuple[str, bool] | None = None
         self.connected = False
 
@@ -129,7 +147,7 @@ class Uplink:
         self._live[live.camera_id] = live
         self._wake.set()
 
-    def tell(self, message: Configured | Still) -> None:
+    def tell(self, message: Configured | Still | Examined) -> None:
         """Send an answer, as soon as there is a connection; of too many the oldest goes."""
         self._answers_dropped += len(self._to_tell) == _TOLD
         self._to_tell.append(message)
@@ -226,7 +244,7 @@ class Uplink:
             self._url,
             ssl=self._applicant.credentials.member_context(),
             subprotocols=[Subprotocol(SUBPROTOCOL)],
-            max_size=MAX_FRAME_BYTES,
+            max_size=MAX_HUB_FRAME_BYTES,
             open_timeout=5,
             ping_interval=5,
             ping_timeout=10,
@@ -269,6 +287,8 @@ class Uplink:
                 self.tell(self._answers.configure(configure))
             case StillAsked(camera_id):
                 self._take_still(camera_id)
+            case ExamineAsked(examine):
+                self._examine(examine)
             case HubLeft(reason):
                 self._tell_outage(f"the hub says goodbye: {reason}")
                 return True
@@ -295,6 +315,19 @@ class Uplink:
                 del self._stills[camera_id]
 
         self._stills[camera_id] = asyncio.create_task(take())
+
+    def _examine(self, examine: Examine) -> None:
+        """Whoever asked is gone with the connection, so the answer goes with it too."""
+
+        async def look() -> None:
+            examined = await self._answers.examine(examine)
+            if self.connected and self._connections == asked_on:
+                self.tell(examined)
+
+        asked_on = self._connections
+        examining = asyncio.create_task(look())
+        self._examining.add(examining)
+        examining.add_done_callback(self._examining.discard)
 
     def _welcomed(self, welcomed: Welcomed) -> None:
         self._forget(welcomed.resume_after)
