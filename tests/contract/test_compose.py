@@ -119,10 +119,9 @@ def test_the_node_gets_what_cameras_need_and_nothing_else() -> None:
 
 
 def test_plain_docker_takes_the_privilege_away_again() -> None:
-    override = read_yaml("docker-compose.override.yml")["services"]["edge"]
-    assert override["privileged"] is False
-    assert override["user"] == "ruid"
-    assert override["cap_drop"] == ["ALL"]
+    assert override("edge")["privileged"] is False
+    assert override("edge")["user"] == "ruid"
+    assert override("edge")["cap_drop"] == ["ALL"]
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -157,15 +156,57 @@ def test_each_service_is_built_from_its_own_file_in_the_root(name: str) -> None:
 
 
 def test_the_node_s_variables_are_settings_that_it_accepts() -> None:
-    demo = read_yaml("docker-compose.override.yml")["services"]["edge"]["environment"]
-    settings = load_edge_settings({**image_environment("edge"), **service("edge")["environment"], **demo})
-    assert [camera.name for camera in settings.cameras] == ["west", "east"]
-    assert settings.loop
+    settings = load_edge_settings({**image_environment("edge"), **service("edge")["environment"]})
+    assert settings.hub_url == "wss://hub:8765"
 
 
 def test_the_hub_s_variables_are_settings_that_it_accepts() -> None:
     settings = load_hub_settings({**image_environment("hub"), **service("hub")["environment"]})
     assert settings.bind == "0.0.0.0"  # noqa: S104 - in its own network; the compose file publishes the ports
+    assert settings.access == "required"
+
+
+# ── docker-compose.override.yml ───────────────────────────────────────────────────────────────────────────────────
+
+
+def override(name: str) -> dict[str, Any]:
+    return read_yaml("docker-compose.override.yml")["services"][name]
+
+
+def test_only_what_plain_docker_adds_makes_a_demonstration() -> None:
+    variables = {**image_environment("hub"), **service("hub")["environment"]}
+    assert "RUID_ACCESS" not in variables
+    assert load_hub_settings(variables | override("hub")["environment"]).access == "demonstration"
+
+
+def test_a_demonstration_is_published_to_its_own_machine_alone() -> None:
+    """Lists of ports of several files add up, so the network says it; both services are in no other one."""
+    network = read_yaml("docker-compose.override.yml")["networks"]["demonstration"]
+    assert network["driver_opts"] == {"com.docker.network.bridge.host_binding_ipv4": "127.0.0.1"}
+    for name in SERVICES:
+        assert override(name)["networks"] == ["demonstration"]
+        assert "ports" not in override(name)
+        assert "networks" not in service(name)
+
+
+def test_the_node_of_a_demonstration_plays_the_clips_under_an_identity_of_its_own(tmp_path: Path) -> None:
+    """Whatever else the container is told: the key and the secret that a demonstration's hub trusts see no camera."""
+    assert override("edge")["command"] == ["/opt/ruid/demo/play-demo"]
+    assert "environment" not in override("edge")
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nenv\n", encoding="utf-8")
+    program.chmod(0o755)
+    told = {"RUID_SOURCE": "/dev/video0", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    given = {**image_environment("edge"), **service("edge")["environment"], **told}
+    said = subprocess.run([REPOSITORY / "edge-node/play-demo"], env=given, capture_output=True, text=True, check=True)
+    played = dict(line.split("=", 1) for line in said.stdout.splitlines() if line.startswith("RUID_"))
+    settings, usual = load_edge_settings(played), load_edge_settings(given)
+    assert [camera.name for camera in settings.cameras] == ["west", "east"]
+    assert all(camera.source.startswith("/opt/ruid/demo/") for camera in settings.cameras)
+    assert settings.loop
+    assert settings.state_dir != usual.state_dir
+    hub = load_hub_settings({**image_environment("hub"), **override("hub")["environment"]})
+    assert settings.join_file == hub.joining_file != usual.join_file
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -55,6 +55,15 @@ OPEN_TO_ALL = {
 STREAMS = {"/live/stream", "/api/v1/events"}
 """They end when their caller does; what they tell is tested where they are."""
 CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
+OWN_ACCOUNT = {
+    "/settings",
+    "/settings/sign",
+    "/settings/sessions/{session_key:int}/end",
+    "/account/password",
+    "/logout",
+}
+"""For whoever has an account: a demonstration's visitors do not."""
+VISIT = "v" * 43
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +238,60 @@ def kept_to(hub: Hub, store: Store, place: str) -> Browser:
     counting.save_site("north", "North")
     counting.assign_camera("node-2/cam", "north")
     return browser_of(hub.access, "elsewhere", Role.ADMIN, Reach.of([place]))
+
+
+@pytest_asyncio.fixture
+async def demonstration(tmp_path: Path) -> AsyncIterator[Hub]:
+    """A hub that was new when it was told to be one, and that has seen people since."""
+    store, clock, site = open_store(tmp_path / "demonstration.db"), FakeClock(), Site()
+    access = Access(store=store, clock=clock, mode=AccessMode.DEMONSTRATION)
+    store.commit([row(1, "ada")])
+    site.node_connected(hello(), NOON_S)
+    counting = Counting(store=store, site=site, clock=clock)
+    app = web_app(
+        site=site,
+        store=store,
+        notifier=ChangeNotifier(),
+        clock=clock,
+        mode=access.mode,
+        access=access,
+        counting=counting,
+    )
+    async with AsyncTestClient(app, raise_server_exceptions=False) as client:
+        yield Hub(app, client, access, Browser({"ruid_visit": VISIT}, access.csrf_of(VISIT)))
+    store.close()
+
+
+async def test_a_demonstrations_visitor_may_look_and_correct_and_nothing_else(demonstration: Hub):
+    """Whatever is for admins, or about an account of one's own, is refused in a form that is otherwise right."""
+    for route in demonstration.closed_routes():
+        if route.template in STREAMS:
+            continue
+        csrf = demonstration.owner.csrf if route.method in CHANGES else ""
+        status = await ask(demonstration, route, demonstration.owner, csrf=csrf)
+        closed = route.role is Role.ADMIN or route.template in OWN_ACCOUNT
+        assert (status == 403) is closed, (route, status)
+        assert status != 401, route
+
+
+async def test_a_demonstration_takes_no_change_from_elsewhere(demonstration: Hub):
+    for route in demonstration.closed_routes():
+        if route.method in CHANGES:
+            assert await ask(demonstration, route, demonstration.owner) == 403, route
+            theirs = {"csrf": demonstration.owner.csrf, "origin": "https://elsewhere.example"}
+            assert await ask(demonstration, route, demonstration.owner, **theirs) == 403, route
+
+
+async def test_a_demonstration_is_closed_under_any_other_name_and_with_a_wrong_token(demonstration: Hub):
+    for route in demonstration.closed_routes():
+        assert await ask(demonstration, route, host="elsewhere.example:8080", accept="application/json") == 401, route
+        assert await ask(demonstration, route, authorization="Bearer ruid_wrong", accept="*/*") == 401, route
+
+
+async def test_an_owner_closes_the_demonstration(demonstration: Hub):
+    owner_of(demonstration.access)
+    for route in demonstration.closed_routes():
+        assert await ask(demonstration, route, demonstration.owner, accept="application/json") == 401, route
 
 
 async def test_a_route_that_says_nothing_keeps_the_hub_from_starting():

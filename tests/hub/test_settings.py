@@ -32,6 +32,7 @@ def test_a_bad_setting_is_named(variable: str, value: str) -> None:
         ({"RUID_OIDC_ROLES": "admins=emperor"}, "RUID_OIDC_ROLES"),
         ({"RUID_OIDC_REACH": "site:north"}, "RUID_OIDC_REACH"),
         ({"RUID_SETUP_CODE": "short"}, "RUID_SETUP_CODE"),
+        ({"RUID_ACCESS": "demonstration", "RUID_TRUSTED_PROXIES": "10.0.0.0/8"}, "RUID_TRUSTED_PROXIES"),
     ],
 )
 def test_what_lets_people_in_is_checked_at_the_start(variables: dict[str, str], named: str) -> None:
@@ -43,6 +44,13 @@ def test_what_lets_people_in_is_checked_at_the_start(variables: dict[str, str], 
     assert load_settings(good).oidc_claim == "groups"
     with pytest.raises(BadSettings, match=named):
         load_settings(good | variables)
+
+
+def test_a_demonstration_lets_in_only_who_knows_its_own_secret() -> None:
+    given = {"RUID_JOIN_FILE": "/join/secret"}
+    assert load_settings(given).joining_file == "/join/secret"
+    assert load_settings(given | {"RUID_ACCESS": "demonstration"}).joining_file == "/join/secret.demonstration"
+    assert load_settings({"RUID_ACCESS": "demonstration"}).joining_file == ""
 
 
 def test_a_folder_that_cannot_hold_the_database_is_told(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from ruid_hub.api.network import NO_PROXIES, Proxies
+from ruid_hub.api.network import LOOPBACK_NAMES, NO_PROXIES, Proxies
 from ruid_hub.authority import Authority
 from ruid_hub.web_server import SecureElsewhere, serving
 
@@ -63,7 +63,9 @@ async def test_a_connection_that_says_nothing_or_nonsense_keeps_nobody_out(port:
         each.close()
 
 
-async def ask(app: SecureElsewhere, peer: str, path: str = "/counts", scheme: str = "http") -> tuple[int, str]:
+async def ask(
+    app: SecureElsewhere, peer: str, path: str = "/counts", scheme: str = "http", host: str = "hub.local:8080"
+) -> tuple[int, str]:
     """The status of an answer and where it leads."""
     answers: list[dict[str, Any]] = []
 
@@ -77,7 +79,7 @@ async def ask(app: SecureElsewhere, peer: str, path: str = "/counts", scheme: st
         "raw_path": path.encode(),
         "query_string": b"a=1",
         "client": (peer, 1),
-        "headers": [(b"host", b"hub.local:8080")],
+        "headers": [(b"host", host.encode())],
     }
     await app(scope, None, send)
     return answers[0]["status"], dict(answers[0]["headers"]).get(b"location", b"").decode()
@@ -99,3 +101,13 @@ async def test_a_trusted_proxy_may_come_plain():
     app = SecureElsewhere(echo, proxies=Proxies.of(["172.16.0.0/12"]))
     assert await ask(app, "172.17.0.1") == (200, "")
     assert (await ask(app, "10.0.0.1"))[0] == 307
+
+
+async def test_a_demonstration_is_shown_plain_under_its_machines_own_names_alone():
+    """A container sees its network's gateway, not the machine itself, when a browser there asks."""
+    app = SecureElsewhere(echo, plain_hosts=LOOPBACK_NAMES)
+    for host in ("localhost:8080", "127.0.0.1:8080", "[::1]:8080", "localhost"):
+        assert await ask(app, "172.18.0.1", host=host) == (200, ""), host
+    assert (await ask(app, "172.18.0.1"))[0] == 307
+    assert (await ask(app, "172.18.0.1", host="localhost.elsewhere.example:8080"))[0] == 307
+    assert (await ask(SecureElsewhere(echo), "172.18.0.1", host="localhost:8080"))[0] == 307

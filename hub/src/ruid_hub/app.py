@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncGenerator, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -136,10 +136,11 @@ class _Works:
 
 def _works(settings: HubSettings, authority: Authority, store: Store) -> _Works:
     site, notifier, metrics = Site(), ChangeNotifier(), HubMetrics()
+    access = Access(store=store, clock=time.time, mode=AccessMode(settings.access), setup_code=settings.setup_code)
     recogniser = Recogniser(store=store, engine=_engine(settings))
     service = HubService(site=site, store=store, recogniser=recogniser, notifier=notifier, metrics=metrics)
     commits = GroupCommit(service.commit)
-    register = _register(settings, authority, store, recogniser)
+    register = _register(settings, authority, store, recogniser, let_in_by_hand=access.end_demonstration)
     ingest = IngestServer(
         authority=authority,
         register=register,
@@ -152,6 +153,7 @@ def _works(settings: HubSettings, authority: Authority, store: Store) -> _Works:
     parts = _parts(
         settings,
         store=store,
+        access=access,
         site=site,
         notifier=notifier,
         metrics=metrics,
@@ -177,7 +179,9 @@ async def _be_hub(
     setup_code = {"setup-code": lambda: works.parts.access.setup_code}
     await works.service.start()
     async with (
-        serving(web_app, listener, tls=tls, proxies=web_settings.proxies) as http_port,
+        serving(
+            web_app, listener, tls=tls, proxies=web_settings.proxies, plain_hosts=_plain_hosts(settings)
+        ) as http_port,
         works.ingest.listening(bind=settings.bind, port=settings.node_port) as node_port,
         local_commands(works.register, Path(settings.state_dir), also=setup_code),
         _background(
@@ -210,7 +214,6 @@ def _parts(
         metrics=metrics,
         integrations=integrations,
         counting=integrations.counting,
-        access=Access(store=store, clock=time.time, mode=AccessMode(settings.access), setup_code=settings.setup_code),
         audit=Audit(store=store, clock=time.time),
         clock=time.time,
         backup=partial(_back_up, settings),
@@ -235,13 +238,21 @@ def _openid(settings: HubSettings) -> OpenId | None:
     return OpenId(wanted, clock=time.time)
 
 
-def _register(settings: HubSettings, authority: Authority, store: Store, recogniser: Recogniser) -> NodeRegister:
+def _register(
+    settings: HubSettings,
+    authority: Authority,
+    store: Store,
+    recogniser: Recogniser,
+    *,
+    let_in_by_hand: Callable[[], None],
+) -> NodeRegister:
     return NodeRegister(
         store=store,
         authority=authority,
         resume_point=recogniser.resume_point,
         clock=time.time,
-        join_secret=join_secret(settings.join_file),
+        join_secret=join_secret(settings.joining_file),
+        let_in_by_hand=let_in_by_hand,
     )
 
 
@@ -249,6 +260,8 @@ def _tell_setup_code(settings: HubSettings, access: Access) -> None:
     """Whoever reads the log of a new hub may make its owner; on its own machine everybody may."""
     if access.setup_code and not settings.own_machine_only:
         _log.warning("this hub is new: its owner is made in the browser, with this code", code=access.setup_code)
+    if access.visitor() is not None:
+        _log.warning("this hub is a demonstration: whoever reaches it as localhost sees it until it has an owner")
 
 
 def _tell_up(http_port: int, node_port: int) -> None:
@@ -371,6 +384,11 @@ def _web_settings(settings: HubSettings) -> WebSettings:
         proxies=Proxies.of(settings.trusted_proxies.split(), settings.proxy_user_header),
         free_hosts=LOOPBACK_NAMES if settings.own_machine_only else frozenset(),
     )
+
+
+def _plain_hosts(settings: HubSettings) -> frozenset[str]:
+    """A demonstration is looked at from its own machine, where a browser would only be warned of its certificate."""
+    return LOOPBACK_NAMES if settings.access == "demonstration" else frozenset()
 
 
 def _listener(bind: str, port: int) -> socket.socket:

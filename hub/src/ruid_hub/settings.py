@@ -20,7 +20,8 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
     """Every setting of a hub; each is the environment variable `RUID_<NAME>`.
 
     `http_port` serves the pages, `node_port` the nodes. `access` is `required` (people sign in), or `open`: everybody
-    is an admin, which a hub does only for the machine that it runs on. `trusted_proxies` are addresses or networks,
+    is an admin, which a hub does only for the machine that it runs on; or `demonstration`: everybody may look and
+    correct until there is an owner or a camera beside the bundled clips. `trusted_proxies` are addresses or networks,
     separated by spaces, of reverse proxies that are believed; `proxy_user_header` the header in which they say whom
     they have signed in. A new hub is set up with `setup_code`, or, where none is given, with one that it writes into
     its log. `oidc_issuer` is the address of an identity provider (OpenID Connect) that people may sign in with too;
@@ -44,7 +45,7 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
     bind: str = "127.0.0.1"
     http_port: int = 8080
     node_port: int = 8765
-    access: Literal["required", "open"] = "required"
+    access: Literal["required", "open", "demonstration"] = "required"
     https: Literal["auto", "off"] = "auto"
     trusted_proxies: str = ""
     proxy_user_header: str = ""
@@ -85,6 +86,13 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
         return self.bind in _LOOPBACK and not self.trusted_proxies
 
     @property
+    def joining_file(self) -> str:
+        """The file that lets nodes in unasked; a demonstration has one of its own, which only its clips are told of."""
+        return (
+            f"{self.join_file}.demonstration" if self.join_file and self.access == "demonstration" else self.join_file
+        )
+
+    @property
     def database(self) -> Path | str:
         """Where the database is: an address, or a file in the state folder."""
         return self.database_url or Path(self.state_dir) / "hub.db"
@@ -116,6 +124,11 @@ def _check_access(settings: HubSettings) -> None:
         raise BadSettings(
             f"RUID_ACCESS is 'open' and RUID_BIND is '{settings.bind}': anybody on the network could do anything; "
             "bind to 127.0.0.1, or let people sign in"
+        )
+    if settings.access == "demonstration" and settings.trusted_proxies:
+        raise BadSettings(
+            "RUID_ACCESS is 'demonstration' and RUID_TRUSTED_PROXIES is set: others could come in through the proxy "
+            "under this machine's own name; leave one of them out"
         )
     if settings.setup_code and len(settings.setup_code) < _LEAST_SETUP_CODE:
         raise BadSettings(f"RUID_SETUP_CODE has at least {_LEAST_SETUP_CODE} characters")

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 import uvicorn
 
-from ruid_hub.api.network import NO_PROXIES, Proxies
+from ruid_hub.api.network import NO_PROXIES, Proxies, host_name
 
 TLS_HANDSHAKE = b"\x16"
 FIRST_BYTE_WITHIN_S = 10.0
@@ -103,11 +103,15 @@ class WebServer(uvicorn.Server):
 
 
 class SecureElsewhere:
-    """Sends plain requests from other machines on to https; 307, so that nothing is remembered by browsers."""
+    """Sends plain requests from other machines on to https; 307, so that nothing is remembered by browsers.
 
-    def __init__(self, app: Any, *, proxies: Proxies = NO_PROXIES) -> None:
+    What asks under one of `plain_hosts` may stay: a browser means its own machine by them, whatever passes it on.
+    """
+
+    def __init__(self, app: Any, *, proxies: Proxies = NO_PROXIES, plain_hosts: frozenset[str] = frozenset()) -> None:
         self._app = app
         self._proxies = proxies
+        self._plain_hosts = plain_hosts
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI."""
@@ -120,16 +124,22 @@ class SecureElsewhere:
         if scope["scheme"] in {"https", "wss"} or scope["path"].startswith(PLAIN_FOR_ALL):
             return False
         peer = scope["client"][0] if scope.get("client") else ""
-        return not (_is_loopback(peer) or self._proxies.trusts(peer))
+        here = _is_loopback(peer) or host_name(_host(scope)) in self._plain_hosts
+        return not (here or self._proxies.trusts(peer))
 
 
 @asynccontextmanager
 async def serving(
-    app: Any, listener: socket.socket, *, tls: ssl.SSLContext | None, proxies: Proxies
+    app: Any,
+    listener: socket.socket,
+    *,
+    tls: ssl.SSLContext | None,
+    proxies: Proxies,
+    plain_hosts: frozenset[str] = frozenset(),
 ) -> AsyncGenerator[int]:
     """Serve while the context lasts; yields the port. Without `tls` everything is plain."""
     config = uvicorn.Config(
-        SecureElsewhere(app, proxies=proxies) if tls else app,
+        SecureElsewhere(app, proxies=proxies, plain_hosts=plain_hosts) if tls else app,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -166,14 +176,17 @@ async def _move(scope: Any, send: Any) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
-    headers = dict(scope["headers"])
-    host = headers.get(b"host", b"").decode("latin-1")
+    host = _host(scope)
     path = scope.get("raw_path", b"/").decode("latin-1") or "/"
     query = scope.get("query_string", b"").decode("latin-1")
     target = f"https://{host}{path}{'?' + query if query else ''}"
     moved = [(b"location", target.encode("latin-1")), (b"content-length", b"0"), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": 307 if host else 400, "headers": moved})
     await send({"type": "http.response.body", "body": b""})
+
+
+def _host(scope: Any) -> str:
+    return dict(scope["headers"]).get(b"host", b"").decode("latin-1")
 
 
 def _is_loopback(address: str) -> bool:

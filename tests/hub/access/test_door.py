@@ -25,7 +25,7 @@ from ruid_hub.access import (
 from ruid_hub.access import audit as audit_module
 from ruid_hub.access.door import IDLE_S, LONGEST_S, SESSIONS_A_USER
 from ruid_hub.access.throttle import WITH_ADDRESS
-from ruid_hub.store import Store
+from ruid_hub.store import Arrival, Store
 
 HOME = {"address": "192.168.0.2", "browser": "Firefox"}
 
@@ -80,6 +80,56 @@ class TestSetUp:
 
     def test_an_open_hub_needs_none(self, store: Store, clock: FakeClock):
         assert not Access(store=store, clock=clock, mode=AccessMode.OPEN).needs_set_up
+
+
+class TestDemonstration:
+    @pytest.fixture
+    def demonstration(self, store: Store, clock: FakeClock) -> Access:
+        return Access(store=store, clock=clock, mode=AccessMode.DEMONSTRATION)
+
+    def test_lets_everybody_look_and_correct_and_nobody_administer(self, demonstration: Access):
+        visitor = demonstration.visitor()
+        assert visitor is not None
+        assert visitor.role is Role.OPERATOR
+        assert demonstration.needs_set_up
+
+    def test_goes_on_after_a_restart_with_what_its_clips_showed(
+        self, demonstration: Access, store: Store, clock: FakeClock
+    ):
+        store.record_arrivals([Arrival("node-1", cameras={"node-1/cam": "West"})])
+        again = Access(store=store, clock=clock, mode=AccessMode.DEMONSTRATION)
+        assert again.visitor() is not None
+
+    def test_ends_with_its_owner_and_with_the_streams_that_are_open(
+        self, demonstration: Access, store: Store, clock: FakeClock
+    ):
+        era = demonstration.era
+        demonstration.set_up(OWNER, PASSWORD, **HOME, code=demonstration.setup_code)
+        assert demonstration.visitor() is None
+        assert demonstration.era != era
+        assert Access(store=store, clock=clock, mode=AccessMode.DEMONSTRATION).visitor() is None
+
+    def test_ends_for_good_when_somebody_lets_a_camera_in(self, demonstration: Access, store: Store, clock: FakeClock):
+        era = demonstration.era
+        demonstration.end_demonstration()
+        assert demonstration.visitor() is None
+        assert demonstration.era != era
+        assert Access(store=store, clock=clock, mode=AccessMode.DEMONSTRATION).visitor() is None
+
+    def test_a_hub_that_has_cameras_already_never_becomes_one(self, store: Store, clock: FakeClock):
+        store.record_arrivals([Arrival("node-1", cameras={"node-1/cam": "Entrance"})])
+        assert Access(store=store, clock=clock, mode=AccessMode.DEMONSTRATION).visitor() is None
+
+    def test_a_hub_that_was_started_as_another_in_between_is_none_any_more(
+        self, demonstration: Access, store: Store, clock: FakeClock
+    ):
+        assert Access(store=store, clock=clock).visitor() is None
+        assert Access(store=store, clock=clock, mode=AccessMode.DEMONSTRATION).visitor() is None
+        assert demonstration.mode is AccessMode.DEMONSTRATION
+
+    @pytest.mark.parametrize("mode", [AccessMode.REQUIRED, AccessMode.OPEN])
+    def test_no_other_hub_is_one(self, store: Store, clock: FakeClock, mode: AccessMode):
+        assert Access(store=store, clock=clock, mode=mode).visitor() is None
 
 
 class TestSessions:

@@ -13,6 +13,7 @@ from litestar.testing import AsyncTestClient
 
 from access_fakes import OWNER, PASSWORD
 from api_fakes import whole_hub
+from hub_fakes import FakeClock
 from openid_fakes import FakeProvider
 from ruid_hub.access import Access, AccessMode
 from ruid_hub.api.sign_in import own_path
@@ -36,14 +37,14 @@ async def client(store: Store, tmp_path: Path) -> AsyncIterator[Client]:
         yield client
 
 
-async def send_form(client: Client, path: str, **fields: str) -> httpx.Response:
-    """Open the page, fill its form in and send it."""
+async def send_form(client: Client, path: str, *, to: str = "", **fields: str) -> httpx.Response:
+    """Open the page, fill its form in and send it, to the page itself unless it goes elsewhere."""
     page = await client.get(path)
     assert page.status_code == 200, page.text
     found = re.search(r'name="_csrf"[^>]*value="([0-9a-f]{64})"', page.text)
     assert found is not None
     data = {"_csrf": found[1], **fields}
-    return await client.post(path.partition("?")[0], data=data, follow_redirects=False)
+    return await client.post(to or path.partition("?")[0], data=data, follow_redirects=False)
 
 
 async def test_a_new_hub_is_set_up_once_and_its_owner_is_signed_in(client: Client):
@@ -88,6 +89,9 @@ async def test_signing_out_and_in_leads_back_to_the_page_that_was_asked_for(clie
     await client.post("/logout", data={"_csrf": csrf}, follow_redirects=False)
     asked = await client.get("/people?text=a", follow_redirects=False)
     assert asked.headers["location"] == "/login?next=%2Fpeople%3Ftext%3Da"
+    part = {"HX-Request": "true", "HX-Current-URL": "https://testserver.local/people?text=a#list"}
+    refused = await client.get("/people?text=ab", headers=part, follow_redirects=False)
+    assert (refused.status_code, refused.headers["hx-redirect"]) == (401, asked.headers["location"])
     wrong = await send_form(client, asked.headers["location"], name=OWNER, password=PASSWORD[1:], next="/people?text=a")
     assert wrong.headers["location"].startswith("/login?trouble=wrong")
     right = await send_form(client, "/login", name=OWNER, password=PASSWORD, next="/people?text=a")
@@ -135,6 +139,26 @@ async def test_a_form_without_its_token_signs_nobody_in(client: Client):
 )
 async def test_nobody_is_led_to_another_site(path: str):
     assert own_path(path) == "/"
+
+
+async def test_a_demonstration_says_so_on_every_page_until_it_is_set_up(store: Store, tmp_path: Path):
+    Access(store=store, clock=FakeClock(), mode=AccessMode.DEMONSTRATION)  # its first start, before anybody was seen
+    app = await whole_hub(store, tmp_path, mode=AccessMode.DEMONSTRATION)
+    async with AsyncTestClient(app) as visited:
+        visited.headers["accept"] = "text/html"
+        for path in ("/", "/people", "/people/ada", "/counts", "/cameras"):
+            page = await visited.get(path, follow_redirects=False)
+            assert page.status_code == 200, path
+            assert 'data-testid="demonstration"' in page.text, path
+            assert 'href="/setup"' in page.text, path
+            assert 'href="/settings"' not in page.text, path
+        assert (await send_form(visited, "/people/ada", to="/people/ada/rename", name="Ada Visited")).status_code == 303
+        assert "Ada Visited" in (await visited.get("/people/ada")).text
+        answer = await send_form(visited, "/setup", name=OWNER, password=PASSWORD, code=app.state.access.setup_code)
+        assert answer.headers["location"] == "/"
+        assert 'data-testid="demonstration"' not in (await visited.get("/")).text
+        visited.cookies.clear()
+        assert (await visited.get("/", follow_redirects=False)).headers["location"] == "/login?next=%2F"
 
 
 async def test_an_open_hub_answers_to_this_machines_names_alone(store: Store, tmp_path: Path):

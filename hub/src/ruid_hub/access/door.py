@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ruid_hub.access.accounts import Accounts, token_of, usable_name, user_of
+from ruid_hub.access.demonstration import Demonstration
 from ruid_hub.access.errors import AlreadySetUp, UnusableName, WrongCode, WrongPassword
 from ruid_hub.access.openid import Vouched
 from ruid_hub.access.passwords import Passwords
@@ -30,10 +31,14 @@ SETTING_UP = "\0set-up"
 
 
 class AccessMode(StrEnum):
-    """REQUIRED asks everybody to sign in; OPEN makes everybody an admin: for the demo on the same machine."""
+    """REQUIRED asks everybody to sign in; OPEN makes everybody an admin: for the demo on the same machine.
+
+    DEMONSTRATION lets everybody look and correct for as long as the hub is one and has no owner.
+    """
 
     REQUIRED = "required"
     OPEN = "open"
+    DEMONSTRATION = "demonstration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class Access:
         self._setup_code = setup_code or new_setup_code()
         self._browser_key = self._kept_key("browser_key")
         self._process_key = new_secret()
+        self._demonstration = Demonstration(store=store, wanted=mode is AccessMode.DEMONSTRATION)
         self.accounts = Accounts(store=store, passwords=self._passwords, clock=clock, changed=self._forget_callers)
 
     # --- setting up ------------------------------------------------------------------------------------
@@ -84,10 +90,10 @@ class Access:
     @property
     def needs_set_up(self) -> bool:
         """True until the first user exists; never for an open hub."""
-        if not self._set_up and self.mode is AccessMode.REQUIRED:
+        if not self._set_up and self.mode is not AccessMode.OPEN:
             with self._store.reading() as connection:
                 self._set_up = rows.has_users(connection)
-        return not self._set_up and self.mode is AccessMode.REQUIRED
+        return not self._set_up and self.mode is not AccessMode.OPEN
 
     @property
     def setup_code(self) -> str:
@@ -117,6 +123,7 @@ class Access:
                 password_hash=password_hash,
                 at_s=self._clock(),
             )
+        self.end_demonstration()
         return self.sign_in(name, password, address=address, browser=browser)
 
     # --- signing in and out ----------------------------------------------------------------------------
@@ -247,6 +254,18 @@ class Access:
     def anybody(self) -> Caller | None:
         """Everybody is this caller where the hub is open; None elsewhere."""
         return Caller("demo", Role.ADMIN, EVERYWHERE, Way.OPEN) if self.mode is AccessMode.OPEN else None
+
+    def visitor(self) -> Caller | None:
+        """Everybody is this caller while the hub is a demonstration and has no owner; None elsewhere."""
+        if not self._demonstration.on or not self.needs_set_up:
+            return None
+        return Caller("visitor", Role.OPERATOR, EVERYWHERE, Way.DEMONSTRATION)
+
+    def end_demonstration(self) -> None:
+        """The hub has an owner, or a node that somebody let in: from now on, for good, everybody signs in."""
+        if self._demonstration.on:
+            self._demonstration.end()
+            self._forget_callers()
 
     # --- what forms carry ------------------------------------------------------------------------------
 

@@ -55,6 +55,8 @@ class Way(StrEnum):
     """A trusted reverse proxy said who it is."""
     OPEN = "open"
     """The demo on this very machine, where everybody is an admin."""
+    DEMONSTRATION = "demonstration"
+    """A visitor of a hub that plays bundled clips and has no owner yet."""
 
 
 SITE = "site:"

@@ -8,7 +8,7 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from ruid_hub.access import Access, AccessMode, Caller
+from ruid_hub.access import Access, AccessMode, Caller, Way
 from ruid_hub.access.secrets import TOKEN_PREFIX, new_secret
 from ruid_hub.api.network import LOOPBACK_NAMES, AnyConnection, Proxies, host_name, is_secure
 
@@ -41,7 +41,7 @@ class FindCaller(ASGIMiddleware):
         connection: AnyConnection = ASGIConnection(scope)
         caller, secret = await self._caller(connection)
         scope["user"], scope["auth"] = caller, secret
-        if secret == "" and caller is None:
+        if secret == "" and (caller is None or caller.way is Way.DEMONSTRATION):
             send = self._with_visit(connection, send)
         await next_app(scope, receive, send)
 
@@ -55,12 +55,20 @@ class FindCaller(ASGIMiddleware):
         if proxy_user is not None:
             caller = await asyncio.to_thread(self._access.caller_by_proxy, proxy_user)
             return caller, f"proxy {self._access.csrf_of('')} {proxy_user}"
-        return await self._by_session(connection)
+        caller, secret = await self._by_session(connection)
+        return caller or await self._visitor(connection), secret
 
     def _anybody(self, connection: AnyConnection) -> Caller | None:
-        """Only under this machine's own names: another site's name that was pointed here opens nothing."""
-        known = host_name(connection.headers.get("host", "")) in self._open_hosts
-        return self._access.anybody() if known else None
+        return self._access.anybody() if self._is_own_name(connection) else None
+
+    async def _visitor(self, connection: AnyConnection) -> Caller | None:
+        if self._access.mode is not AccessMode.DEMONSTRATION or not self._is_own_name(connection):
+            return None
+        return await asyncio.to_thread(self._access.visitor)
+
+    def _is_own_name(self, connection: AnyConnection) -> bool:
+        """Whether this machine is asked under its own names; another site's name that was pointed here is none."""
+        return host_name(connection.headers.get("host", "")) in self._open_hosts
 
     async def _by_token(self, header: str) -> Caller | None:
         kind, _, secret = header.partition(" ")

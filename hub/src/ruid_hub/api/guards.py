@@ -50,15 +50,17 @@ class Gate(Protocol):
 
 
 class _Requires:
-    def __init__(self, role: Role, permit: Permit | None) -> None:
+    def __init__(self, role: Role, permit: Permit | None, *, own_account: bool) -> None:
         self.role: Role | None = role
         self.permit = permit
+        self._own_account = own_account
 
     async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
         caller = caller_of(connection)
         if caller is None:
             raise NotAuthorizedException("Please sign in.", headers={"WWW-Authenticate": "Bearer"})
-        if not caller.may(self.role or Role.ADMIN, self.permit):
+        nobody_in_particular = caller.way is Way.DEMONSTRATION and self._own_account
+        if nobody_in_particular or not caller.may(self.role or Role.ADMIN, self.permit):
             raise PermissionDeniedException("Your account, or this token, may not do this.")
         await _unforged(connection, caller)
         if not caller.reach.everywhere:
@@ -81,12 +83,13 @@ class _BeforeSetup(_Anybody):
         await super().__call__(connection, handler)
 
 
-def requires(role: Role, permit: Permit | None = None) -> Gate:
+def requires(role: Role, permit: Permit | None = None, *, own_account: bool = False) -> Gate:
     """Signed-in people of that role or a higher one; with a permit, tokens that hold it too.
 
-    401 without a caller, 403 with the wrong one, 403 where a change lacks the CSRF token.
+    What is about the caller's `own_account` is not for visitors of a demonstration, who have none. 401 without a
+    caller, 403 with the wrong one, 403 where a change lacks the CSRF token.
     """
-    return _Requires(role, permit)
+    return _Requires(role, permit, own_account=own_account)
 
 
 anybody: Gate = _Anybody()

@@ -186,7 +186,7 @@ async def set_up(
     return _into("/", signed_in, secure=is_secure(request, proxies))
 
 
-@post("/logout", guards=[requires(Role.VIEWER)], include_in_schema=False)
+@post("/logout", guards=[requires(Role.VIEWER, own_account=True)], include_in_schema=False)
 async def sign_out(
     request: AnyRequest, caller: Given[Caller], access: Given[Access], audit: Given[Audit], proxies: Given[Proxies]
 ) -> Response[None]:
@@ -199,7 +199,7 @@ async def sign_out(
     return answer
 
 
-@post("/account/password", guards=[requires(Role.VIEWER)], include_in_schema=False)
+@post("/account/password", guards=[requires(Role.VIEWER, own_account=True)], include_in_schema=False)
 async def change_password(
     request: AnyRequest,
     data: Annotated[PasswordForm, Form],

@@ -54,12 +54,14 @@ class NodeRegister:
         resume_point: Callable[[str], ItemKey],
         clock: Callable[[], float],
         join_secret: bytes = b"",
+        let_in_by_hand: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._authority = authority
         self._resume_point = resume_point
         self._clock = clock
         self._join_secret = join_secret
+        self._let_in_by_hand = let_in_by_hand
         with store.reading() as connection:
             admissions = links.all_admissions(connection)
         self._admissions = {admission.node_id: admission for admission in admissions}
@@ -288,6 +290,8 @@ class NodeRegister:
             changed_by=actor,
         )
         certified = self._certify(asking.request, node_id)  # refused requests change nothing
+        if actor != JOINED:
+            await asyncio.to_thread(self._let_in_by_hand)
         if former is not None:
             self._by_key.pop(former.key_fingerprint, None)
         node = await self._change(admission, actor, "node approved")

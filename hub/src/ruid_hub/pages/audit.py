@@ -80,7 +80,13 @@ WORDS = {
 """Actions in words."""
 
 
-WAYS = {"session": "in a browser", "token": "by a token", "proxy": "by a proxy", "open": "without"}
+WAYS = {
+    "session": "in a browser",
+    "token": "by a token",
+    "proxy": "by a proxy",
+    "open": "without",
+    "demonstration": "in the demonstration",
+}
 
 
 @dataclass(frozen=True, slots=True)

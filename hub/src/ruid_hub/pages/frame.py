@@ -13,9 +13,12 @@ class Place:
     name: str
     path: str
     least: Role = Role.VIEWER
+    own_account: bool = False
 
     def open_to(self, caller: Caller) -> bool:
         """Whether somebody may see it; what is for admins is for those who see every camera."""
+        if self.own_account and caller.way is Way.DEMONSTRATION:
+            return False
         return caller.role >= self.least and (self.least < Role.ADMIN or caller.reach.everywhere)
 
 
@@ -25,7 +28,7 @@ PLACES = (
     Place("counts", "Counts", "/counts"),
     Place("cameras", "Cameras", "/cameras"),
     Place("audit", "Audit", "/audit", Role.ADMIN),
-    Place("settings", "Settings", "/settings"),
+    Place("settings", "Settings", "/settings", own_account=True),
 )
 
 
@@ -39,6 +42,7 @@ class Viewer:
     may_erase: bool
     may_administer: bool
     may_sign_out: bool
+    visits_demonstration: bool
 
     @classmethod
     def of(cls, caller: Caller) -> "Viewer":
@@ -50,6 +54,7 @@ class Viewer:
             may_erase=caller.role >= Role.OPERATOR and caller.reach.everywhere,
             may_administer=caller.role >= Role.ADMIN and caller.reach.everywhere,
             may_sign_out=caller.way is Way.SESSION,
+            visits_demonstration=caller.way is Way.DEMONSTRATION,
         )
 
 

@@ -29,6 +29,7 @@ PERIODS = {"": None, "hour": 3600.0, "day": 86_400.0, "week": 7 * 86_400.0}
 TEXT = 80
 EXPIRED = Notice("What this sighting looked like has expired, so nothing can be compared with it.", refused=True)
 LOOKING = [requires(Role.VIEWER)]
+OWN_ACCOUNT = [requires(Role.VIEWER, own_account=True)]
 CORRECTING = [requires(Role.OPERATOR)]
 
 

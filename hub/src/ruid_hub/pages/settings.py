@@ -18,7 +18,7 @@ from ruid_hub.pages.cameras import ADMINISTERING
 from ruid_hub.pages.frame import Frame, Notice
 from ruid_hub.pages.look import AnyRequest, Form, Look, several
 from ruid_hub.pages.notices import refusal
-from ruid_hub.pages.people import LOOKING
+from ruid_hub.pages.people import OWN_ACCOUNT
 from ruid_hub.site import Site
 from ruid_hub.store import BadRetention, Retention, Store, StoreCounts
 
@@ -83,7 +83,7 @@ class SettingsPage:
     """None for everybody else."""
 
 
-@get("/settings", guards=LOOKING, include_in_schema=False)
+@get("/settings", guards=OWN_ACCOUNT, include_in_schema=False)
 async def settings_page(
     request: AnyRequest,
     look: Given[Look],
@@ -120,7 +120,7 @@ async def settings_page(
     return look.page(page)
 
 
-@post("/settings/sessions/{session_key:int}/end", guards=LOOKING, include_in_schema=False)
+@post("/settings/sessions/{session_key:int}/end", guards=OWN_ACCOUNT, include_in_schema=False)
 async def end_session(
     session_key: FromPath[int], look: Given[Look], access: Given[Access], audit: Given[Audit]
 ) -> Response[None]:

@@ -8,7 +8,7 @@ from litestar import Response, get
 from ruid_hub.api.given import Given
 from ruid_hub.pages.frame import Frame
 from ruid_hub.pages.look import Look
-from ruid_hub.pages.people import LOOKING
+from ruid_hub.pages.people import OWN_ACCOUNT
 from ruid_hub.store import Retention
 
 
@@ -22,7 +22,7 @@ class SignPage:
     retention: Retention
 
 
-@get("/settings/sign", guards=LOOKING, sync_to_thread=True, include_in_schema=False)
+@get("/settings/sign", guards=OWN_ACCOUNT, sync_to_thread=True, include_in_schema=False)
 def sign_page(look: Given[Look]) -> Response[str]:
     """The sign, to be printed, and what to do when somebody objects."""
     return look.page(SignPage(look.frame("settings"), look.store.retention))
