@@ -18,6 +18,7 @@ from ruid_core.wire.uplink import ItemKey
 from ruid_edge.enrolment import Credentials, FixedHub
 from ruid_edge.spool import Spool
 from ruid_edge.uplink import Answers, Applicant, Uplink
+from ruid_edge.uplink.client import no_models
 from ruid_hub.authority import Authority
 from ruid_hub.ingest import GroupCommit, IngestServer
 from ruid_hub.nodes import NodeRegister
@@ -179,6 +180,7 @@ async def uplinking(
     join: bool = True,
     configure: Callable[[wm.Configure], wm.Configured] = lambda told: wm.Configured(told.revision, accepted=True),
     still: Callable[[str], Awaitable[wm.Still]] = no_still,
+    examine: Callable[[wm.Examine], Awaitable[wm.Examined]] = no_models,
     protocol_major: int = wm.PROTOCOL_MAJOR,
     config_revision: int = 0,
 ) -> AsyncGenerator[Uplink]:
@@ -200,9 +202,8 @@ async def uplinking(
             config_revision=config_revision,
         )
 
-    uplink = Uplink(
-        hub=FixedHub(url), applicant=applicant, spool=spool, answers=Answers(introduce, health, configure, still)
-    )
+    answers = Answers(introduce, health, configure, still, examine)
+    uplink = Uplink(hub=FixedHub(url), applicant=applicant, spool=spool, answers=answers)
     running = asyncio.create_task(uplink.run())
     try:
         yield uplink

@@ -25,6 +25,7 @@ from ruid_core.wire.adoption import ADOPTION_SUBPROTOCOL
 from ruid_core.wire.codec import MAX_FRAME_BYTES
 from ruid_core.wire.ingest import (
     ConfiguredArrived,
+    ExaminedArrived,
     HealthArrived,
     IngestEvent,
     IngestSession,
@@ -37,7 +38,7 @@ from ruid_core.wire.ingest import (
     OffsetKnown,
     StillArrived,
 )
-from ruid_core.wire.messages import SUBPROTOCOL, Configure, Configured, Health, Hello, Live, Still, StillWanted
+from ruid_core.wire.messages import SUBPROTOCOL, Configure, Configured, Examine, Health, Hello, Live, Still, StillWanted
 from ruid_core.wire.uplink import ItemKey
 from ruid_hub.authority import Authority
 from ruid_hub.errors import PortInUse
@@ -177,7 +178,7 @@ class IngestServer:
         """Whether the node is there now."""
         return node_id in self._connections
 
-    def ask(self, node_id: str, message: Configure | StillWanted) -> bool:
+    def ask(self, node_id: str, message: Configure | StillWanted | Examine) -> bool:
         """Send to a connected node; False where its software cannot understand it."""
         connection = self._connections.get(node_id)
         if connection is None or not connection.session.ask(message):
@@ -324,13 +325,8 @@ class IngestServer:
                 self._events.live(connection.session.hello.node_id, live, now_s)
             case HealthArrived(health):
                 self._events.health(connection.session.hello.node_id, health, now_s)
-            case ConfiguredArrived(configured):
-                known = await self._register.configured(connection.node_id, configured)
-                self.counters["answers_unasked"] += not known
-                self._events.configured(connection.node_id, configured)
-            case StillArrived(still):
-                self.counters["answers_unasked"] += not self._register.still(connection.node_id, still)
-                self._events.still(connection.node_id, still)
+            case ConfiguredArrived() | StillArrived() | ExaminedArrived():
+                self.counters["answers_unasked"] += not await self._hand_on(connection.node_id, event)
             case OffsetKnown(offset_s, error_s):
                 # An offset that may be nothing but delay is not one: it would only jitter the times.
                 connection.offset_s = offset_s if abs(offset_s) > error_s else 0.0
@@ -342,6 +338,19 @@ class IngestServer:
             case MessageRefused():
                 return self._note_refusal(connection, event)
         return True
+
+    async def _hand_on(self, node_id: str, answer: ConfiguredArrived | StillArrived | ExaminedArrived) -> bool:
+        """Give an answer to whoever asked for it; False where nobody did."""
+        match answer:
+            case ConfiguredArrived(configured):
+                known = await self._register.configured(node_id, configured)
+                self._events.configured(node_id, configured)
+                return known
+            case StillArrived(still):
+                self._events.still(node_id, still)
+                return self._register.still(node_id, still)
+            case ExaminedArrived(examined):
+                return self._register.examined(node_id, examined)
 
     def _tell_clock(self, connection: _NodeConnection) -> None:
         """A clock that is far off is told once for each connection."""

@@ -9,7 +9,7 @@ import msgspec
 
 from ruid_core.wire.configuration import check_configuration
 from ruid_core.wire.errors import InvalidConfiguration
-from ruid_core.wire.messages import CameraConfig, Configure, Configured, Hello, Still, StillWanted
+from ruid_core.wire.messages import CameraConfig, Configure, Configured, Examine, Hello, Still, StillWanted
 from ruid_hub.nodes.errors import BadConfiguration, NodeAway, NodeTooOld, StillUnavailable
 from ruid_hub.nodes.values import ConfigurationAnswer, NodeConfiguration
 from ruid_hub.store import Store, links
@@ -26,7 +26,7 @@ class Links(Protocol):
         """Whether the node is there now."""
         ...
 
-    def ask(self, node_id: str, message: Configure | StillWanted) -> bool:
+    def ask(self, node_id: str, message: Configure | StillWanted | Examine) -> bool:
         """Send to a connected node; False where its software cannot understand it."""
         ...
 

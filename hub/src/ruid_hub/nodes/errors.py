@@ -7,6 +7,9 @@ NodesError
 ├── NodeAway           the node is not connected
 ├── NodeTooOld         the node's software does not know how
 ├── StillUnavailable   the node has no picture to give
+├── PictureRefused     who is in a picture is not known (`code` names why)
+│   ├── PictureUnusable    another picture would do
+│   └── NobodyLooked       no node could look at it now
 ├── BadConfiguration   a camera cannot be set like that (`field`, `reason`)
 └── TooManyNodes       the hub takes no more
 """
@@ -58,6 +61,37 @@ class NodeTooOld(NodesError):
 
 class StillUnavailable(NodesError):
     """The text is the node's reason."""
+
+
+_WHY_NO_PICTURE = {
+    "picture_bytes": "the picture has more than 1 MB: make it smaller, 1280 pixels along its longer side are enough",
+    "picture_format": "the picture cannot be read: choose a JPEG, PNG or WebP file",
+    "picture_size": "the picture has more than 2560 pixels on a side: make it smaller, 1280 are enough",
+    "nobody": "nobody was found in the picture: choose one that shows somebody from head to foot",
+    "no_node": "no camera is connected at the moment that could look at the picture: try again once one is",
+    "too_old": "the software of the connected cameras is too old to look at pictures: update them",
+    "other_model": "the connected cameras describe people in another way than the hub has learned: "
+    "their software, or RUID_EMBEDDER, is not the same",
+    "busy": "the cameras are busy with other pictures: try again in a few seconds",
+    "late": "the camera that looked at the picture did not answer in time: try again",
+    "unavailable": "the camera that was asked cannot look at pictures: its log says why",
+}
+
+
+class PictureRefused(NodesError):
+    """Nothing is known of the picture; one of the two below."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(_WHY_NO_PICTURE[code])
+        self.code = code
+
+
+class PictureUnusable(PictureRefused):
+    """No node would find anybody in it."""
+
+
+class NobodyLooked(PictureRefused):
+    """The same picture may do later."""
 
 
 class BadConfiguration(NodesError):

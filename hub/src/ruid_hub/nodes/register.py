@@ -15,12 +15,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ruid_core.wire.adoption import MAX_NAME_CHARS, Adopted, AdoptionRequest, NotAdopted, adoption_code, adoption_proof
-from ruid_core.wire.messages import CameraConfig, Configured, Hello, Still
+from ruid_core.wire.messages import CameraConfig, Configured, Examined, Hello, Still
 from ruid_core.wire.uplink import ItemKey
 from ruid_hub.authority import Authority, key_fingerprint
 from ruid_hub.authority.certificates import RequestRefused, key_bytes, read_request
 from ruid_hub.nodes.configurations import Configurations, Links
-from ruid_hub.nodes.errors import BadConfiguration, NodeAway, NoSuchNode, NotAdmitted, TooManyNodes
+from ruid_hub.nodes.errors import BadConfiguration, NobodyLooked, NodeAway, NoSuchNode, NotAdmitted, TooManyNodes
+from ruid_hub.nodes.pictures import PersonInPicture, Pictures
 from ruid_hub.nodes.values import Node, NodeConfiguration, PendingNode
 from ruid_hub.nodes.waiting import Asking, WaitingRoom
 from ruid_hub.store import Store, links
@@ -69,6 +70,7 @@ class NodeRegister:
         self._presence: dict[str, _Presence] = {}
         self._waiting = WaitingRoom()
         self._configurations = Configurations(store)
+        self._pictures = Pictures()
         self._links: Links | None = None
 
     def attach(self, connections: Links) -> None:
@@ -176,6 +178,17 @@ class NodeRegister:
             raise NodeAway(node_id)
         return await self._configurations.still(node_id, camera_id, self._links)
 
+    async def people_in(self, picture: bytes, *, model_id: str) -> tuple[PersonInPicture, ...]:
+        """Who is in a picture (JPEG, PNG or WebP), by the eyes of a connected node that embeds with `model_id`.
+
+        Nothing of it is kept. Raises `PictureRefused`.
+        """
+        if self._links is None:
+            raise NobodyLooked("no_node")
+        hellos = (presence.hello for presence in self._presence.values() if presence.hello is not None)
+        there = [hello for hello in hellos if self._links.connected(hello.node_id)]
+        return await self._pictures.people_in(picture, nodes=there, model_id=model_id, connections=self._links)
+
     # --- for the ingest server -------------------------------------------------------------------------
 
     def admit(self, certificate_der: bytes) -> str:
@@ -203,12 +216,14 @@ class NodeRegister:
 
     def came(self, hello: Hello, *, address: str) -> None:
         """A node was welcomed: tell it what it does not know yet."""
+        self._pictures.gone(hello.node_id)  # an older connection of the same node
         self._presence[hello.node_id] = _Presence(hello, address, self._clock())
         if self._links is not None and self._configurations.needed(hello):
             self._configurations.send(hello.node_id, self._links)
 
     def went(self, node_id: str) -> None:
         """A node's connection is gone."""
+        self._pictures.gone(node_id)
         if node_id in self._presence:
             self._presence[node_id] = replace(self._presence[node_id], at_s=self._clock())
 
@@ -221,6 +236,10 @@ class NodeRegister:
     def still(self, node_id: str, still: Still) -> bool:
         """A picture came; False where nobody waits for it (any more)."""
         return self._configurations.still_came(node_id, still)
+
+    def examined(self, node_id: str, examined: Examined) -> bool:
+        """What a node says of a picture; False where nobody waits for it (any more)."""
+        return self._pictures.answered(node_id, examined)
 
     def allow_ask(self, address: str) -> None:
         """Count a stranger's connection; raise `NotAdmitted` where there are too many from this address."""
