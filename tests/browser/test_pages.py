@@ -265,3 +265,38 @@ def test_the_way_to_every_page_is_one_key_away(whole: WholeHub, windows: dict[st
         page.keyboard.press("Tab")
         names.append(page.evaluate("document.activeElement.textContent.trim()"))
     assert {"Live", "People", "Counts", "Cameras", "Audit", "Settings"} <= set(names)
+
+
+def test_a_page_says_when_the_hub_does_not_answer_and_keeps_what_it_shows(whole: WholeHub, windows: dict[str, Page]):
+    page = windows["phone"]
+    page.goto(f"{whole.url}people")
+    page.route(re.compile("text=a&"), lambda route: route.abort())
+    page.route(re.compile("text=ab&"), lambda route: route.fulfill(status=500, body="<main>trouble</main>"))
+    page.get_by_label("Name", exact=True).fill("a")
+    expect(page.get_by_test_id("away")).to_contain_text("No connection to the hub")
+    page.get_by_label("Name", exact=True).fill("ab")
+    expect(page.get_by_test_id("away")).to_contain_text("could not answer")
+    expect(page.get_by_test_id("person").first).to_be_visible()
+    page.get_by_label("Name", exact=True).fill("nobody is called this")
+    expect(page.get_by_test_id("no-match")).to_be_visible()
+    expect(page.get_by_test_id("away")).to_be_hidden()
+    page.unroute_all()
+
+
+def test_a_live_page_that_was_signed_out_elsewhere_leads_to_the_way_in(tmp_path: Path, browser: Browser):
+    store = open_store(tmp_path / "hub.db")
+    Access(store=store, clock=lambda: NOON_S).accounts.add_user("mara", role=Role.ADMIN, password="four random words")  # noqa: S106 - nobody's
+    hub, context = ClosedHub(store), browser.new_context()
+    followed, other = context.new_page(), context.new_page()
+    followed.goto(hub.url)
+    followed.get_by_label("Name").fill("mara")
+    followed.get_by_label("Password").fill("four random words")
+    followed.get_by_role("button", name="Sign in").click()
+    expect(followed.get_by_test_id("connection")).to_have_attribute("data-state", "live")
+    other.goto(hub.url)
+    other.get_by_test_id("account").click()
+    other.get_by_role("button", name="Sign out").click()
+    expect(followed.get_by_test_id("login-page")).to_be_visible(timeout=20_000)
+    context.close()
+    hub.stop()
+    store.close()

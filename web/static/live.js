@@ -76,6 +76,10 @@
   for (const trouble of ["htmx:sse:error", "htmx:error", "htmx:response:error"]) {
     main.addEventListener(trouble, lost);
   }
+  // Whoever is signed out meanwhile is told so by the way in; to try again would not help.
+  main.addEventListener("htmx:sse:error", (event) => {
+    if (event.detail.status === 401) location.assign("/login?next=%2F");
+  });
 
   setInterval(tick, TICK_MS);
 })();

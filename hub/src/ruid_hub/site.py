@@ -11,7 +11,7 @@ A camera's life, changed in `_Camera.enter` alone:
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import ceil, floor
@@ -429,6 +429,10 @@ class Site:
         """What a line is called; its id where it has no name."""
         held = self._cameras.get(camera)
         return line_id if held is None else held.line_names.get(line_id, line_id)
+
+    def lined(self, cameras: Container[str] | None = None) -> bool:
+        """Whether a line is drawn on any camera, or on any of these."""
+        return any(held.line_names for key, held in self._cameras.items() if cameras is None or key in cameras)
 
     def health_now(self, at_s: float) -> dict[str, HealthSample]:
         """How each camera does that was ever heard and did not end of itself."""

@@ -261,13 +261,19 @@ def _way_in(request: Request[Any, Any, Any]) -> Response[None] | None:
     """Send a browser that nobody knows to the sign-in page, or to the set-up of a hub that is new."""
     access: Access = request.app.state.access
     if "hx-request" in request.headers:
-        return Response(None, status_code=401, headers={"HX-Redirect": "/login", "Cache-Control": "no-store"})
+        onward = "/login?" + urlencode({"next": _path_of(request.headers.get("hx-current-url", ""))})
+        return Response(None, status_code=401, headers={"HX-Redirect": onward, "Cache-Control": "no-store"})
     if "text/html" not in request.headers.get("accept", ""):
         return None
     if access.needs_set_up:
         return see_other("/setup")
     asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return see_other("/login?" + urlencode({"next": asked if request.method == "GET" else "/"}))
+
+
+def _path_of(address: str) -> str:
+    """Path and query of an address of this hub, as a page says where it is."""
+    return "/" + address.partition("://")[2].partition("/")[2].partition("#")[0]
 
 
 def _refused(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -40,7 +40,11 @@ def test_the_strip_is_grey_until_a_camera_was_first_heard():
 
 
 def test_what_a_node_does_not_measure_is_not_drawn():
-    assert [spark.name for spark in sparks([sample(0)])] == ["Frames", "Processor", "Waiting to be sent"]
+    assert [spark.name for spark in sparks([sample(0)])] == [
+        "Pictures a second",
+        "Processor",
+        "Reports waiting to be sent",
+    ]
 
 
 def test_what_changed_on_a_camera_is_told_for_a_day_to_those_who_may_see_it():

@@ -35,6 +35,17 @@ def test_a_clock_that_is_right_as_far_as_one_can_tell_is_said_to_be() -> None:
     assert shown(site).text("node-clock") == "clock right to 0.02 s"
 
 
+def test_a_device_that_was_just_let_in_is_not_called_away() -> None:
+    templates = make_templates()
+    frame = templates.frame("cameras", caller=ADMIN, csrf="token")
+    for node, state in (
+        (with_fields(NODE, connected=False), "Waiting"),
+        (with_fields(NODE, connected=False, seen_at_s=NOON_S), "Away"),
+    ):
+        page = CamerasPage(frame, (), (NodeCard(node, ()),), (), "", {})
+        assert Elements(templates.page(page)).text("node-state") == state
+
+
 def test_an_open_page_gets_how_each_node_does_with_what_waits() -> None:
     templates, site = make_templates(), Site()
     site.node_connected(hello(cameras={"cam": "Entrance"}), NOON_S)

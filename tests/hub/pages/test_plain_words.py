@@ -8,6 +8,7 @@ from ruid_hub.access.values import EVERYWHERE
 from ruid_hub.hand import Explanation, InViewTogether, LaterOperations, Operation, OperationKind, Spoke
 from ruid_hub.pages.notices import refusal, said
 from ruid_hub.pages.person import reasons
+from ruid_hub.pages.texts import browser
 from ruid_hub.site import Site
 
 
@@ -55,3 +56,14 @@ def test_refusals_show_no_numbers_of_sightings_and_operations() -> None:
 def test_a_split_leads_to_who_came_of_it() -> None:
     split = Operation(3, OperationKind.SPLIT, "mara", NOON_S, "new", "ada", (), "2 sightings are somebody else", True)
     assert (said(split).person, said(split).undo_id) == ("new", 3)
+
+
+def test_a_browser_is_called_what_people_call_it():
+    chrome = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
+    safari = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1 (KHTML, like Gecko) Safari/604.1"
+    assert [browser(said) for said in (chrome, safari, "curl/8.9", "")] == [
+        "Chrome on Android",
+        "Safari on iPhone",
+        "curl/8.9",
+        "Unknown browser",
+    ]

@@ -2,17 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, text, update
 
 from hub_fakes import NOON_S, row, track
-from ruid_hub.store import Store
+from ruid_hub.store import Retention, Store
 from ruid_hub.store import pages as reading
-from ruid_hub.store.pages import PeopleFilter
-from ruid_hub.store.tables import identities
+from ruid_hub.store.by_person import cameras_of
+from ruid_hub.store.pages import PeopleFilter, SightingRow
+from ruid_hub.store.tables import appearances, identities
 
 EVERYBODY = PeopleFilter()
+DAY_S = 86_400.0
+TRACKS = 10_000
+PARTS = 10
+_Answer = TypeVar("_Answer")
 
 
 @pytest.fixture
@@ -111,3 +117,101 @@ def test_people_are_found_by_identity(store: Store):
         assert set(reading.persons(connection, ["ada", "bob", "nobody"])) == {"ada", "bob"}
         assert reading.named_people(connection, 10) == [("ada", "100% Ada_B")]
         assert replace(reading.persons(connection, ["bob"])["bob"], sightings=1) == reading.person(connection, "bob")
+
+
+def test_a_card_tells_of_nothing_that_is_no_longer_in_the_history(store: Store):
+    store.set_retention(Retention(history_s=10 * DAY_S, counts_s=100 * DAY_S))
+    store.commit([row(20, "ada", track_id=20, at_s=NOON_S + 20 * DAY_S)])
+    store.sweep(NOON_S + 20 * DAY_S)
+    with store.reading() as connection:
+        ada = reading.person(connection, "ada")
+        assert cameras_of(connection, "ada") == ["node-1/cam"]
+    assert ada is not None
+    assert (ada.sightings, ada.cameras) == (1, ("node-1/cam",))
+    assert ids(store, PeopleFilter(camera="node-1/yard")) == []
+    assert ids(store, PeopleFilter(several_cameras=True)) == []
+
+
+def test_a_track_whose_first_part_was_lost_is_a_sighting_all_the_same(store: Store):
+    store.commit([row(30, "late", track_id=30, camera_id="yard", at_s=NOON_S)])
+    with store.writing() as connection:
+        connection.execute(update(appearances).where(appearances.c.track_id == 30).values(begins=False))
+    with store.reading() as connection:
+        late = reading.person(connection, "late")
+    assert late is not None
+    assert (late.sightings, late.cameras) == (1, ("node-1/yard",))
+
+
+def test_whoever_passes_all_day_costs_a_page_no_look_at_each_observation(store: Store):
+    with store.writing() as connection:
+        _pass_by(connection, "regular", TRACKS, parts=PARTS)
+        _pass_by(connection, "short", TRACKS, parts=1)
+        _pass_by(connection, "guest", 100, parts=PARTS)
+    middle_s, end_s = NOON_S + TRACKS / 2 * 60, NOON_S + 100 * 60
+
+    def seen(identity_id: str, before_s: float) -> tuple[list[SightingRow], int]:
+        return _effort(connection, lambda: reading.sightings(connection, identity_id, limit=50, before_s=before_s))
+
+    with store.reading() as connection:
+        card, card_steps = _effort(connection, lambda: reading.person(connection, "regular"))
+        _, short_steps = _effort(connection, lambda: reading.person(connection, "short"))
+        tracks, track_steps = seen("regular", middle_s)
+        _, guest_steps = seen("guest", end_s)
+    assert card is not None
+    assert (card.sightings, card.cameras) == (TRACKS, ("node-1/cam",))
+    assert len(tracks) == 50
+    assert middle_s - 60 < tracks[0].last_s < middle_s
+    assert card_steps < 1.1 * short_steps + 1000
+    assert track_steps < 1.1 * guest_steps + 1000
+
+
+def _pass_by(connection: Connection, identity_id: str, tracks: int, *, parts: int) -> None:
+    """Somebody who comes by every minute, in so many parts each time."""
+    sizes = {"who": identity_id, "tracks": tracks, "parts": parts, "noon_s": NOON_S, "boot": tracks + parts}
+    for statement in (_PERSON, _OBSERVATIONS, _APPEARANCES):
+        connection.execute(text(statement), sizes)
+
+
+def _effort(connection: Connection, ask: Callable[[], _Answer]) -> tuple[_Answer, int]:
+    """The answer, and how many steps SQLite's machine took for it; 0 on PostgreSQL, which does not say."""
+    driver: Any = connection.connection.driver_connection
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 100
+        return 0
+
+    if connection.dialect.name == "sqlite":
+        driver.set_progress_handler(count, 100)
+    try:
+        answer = ask()
+        return answer, steps
+    finally:
+        if connection.dialect.name == "sqlite":
+            driver.set_progress_handler(None, 0)
+
+
+_PERSON = """
+INSERT INTO identities (identity_id, first_seen_s, last_seen_s) VALUES (:who, :noon_s, :noon_s + :tracks * 60)
+"""
+
+_OBSERVATIONS = """
+WITH RECURSIVE
+  passes (track) AS (SELECT 0 UNION ALL SELECT track + 1 FROM passes WHERE track + 1 < :tracks),
+  stretches (part) AS (SELECT 0 UNION ALL SELECT part + 1 FROM stretches WHERE part + 1 < :parts)
+INSERT INTO observations (node_key, boot_epoch, seq, camera_key, track_id, part, final, started_at_s, ended_at_s,
+  grabbed_at_s, received_at_s, x1_rel, y1_rel, x2_rel, y2_rel, frames, identity_key, assignment_state,
+  assignment_probability)
+SELECT node_key, :boot, track * :parts + part, camera_key, track, part, part + 1 = :parts, :noon_s + track * 60 + part,
+  :noon_s + track * 60 + part + 1, :noon_s, :noon_s, 0.1, 0.1, 0.2, 0.5, 4, identity_key, 'matched', 0.9
+FROM passes, stretches, cameras, identities WHERE camera = 'node-1/cam' AND identity_id = :who
+"""
+
+_APPEARANCES = """
+INSERT INTO appearances (camera_key, boot_epoch, track_id, hour, first_s, last_s, identity_key, probability, newcomer,
+  begins)
+SELECT camera_key, boot_epoch, track_id, CAST((min(started_at_s) - 1800) / 3600 AS INTEGER), min(started_at_s),
+  max(ended_at_s), max(identity_key), 0.9, max(part) < 0, min(part) = 0
+FROM observations WHERE boot_epoch = :boot GROUP BY camera_key, boot_epoch, track_id
+"""

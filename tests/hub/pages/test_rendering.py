@@ -106,7 +106,7 @@ PAGES = (
     LoginPage,
     SetupPage,
 )
-CONSTANTS = {"parts", "cards_shown", "label_of", "plural", "range"}
+CONSTANTS = {"parts", "behind_ms", "cards_shown", "label_of", "plural", "range"}
 ALONE = {"pages/live.html": {"camera", "person"}}
 """What blocks of a page get when the stream renders them alone."""
 
@@ -143,9 +143,9 @@ class TestLivePage:
         assert 'data-testid="camera-node-1/cam"' in page
         assert entrance.text("camera-state") == "Up"
         assert entrance.text("camera-people") == "2"
-        assert entrance.text("camera-fps") == "9.9 fps"
+        assert entrance.text("camera-fps") == "9.9 a second"
         assert entrance.text("camera-frame-age") == "just now"
-        assert entrance.text("camera-latency") == "80 ms 95 in 100: 80 ms"
+        assert entrance.text("camera-latency") == "80 ms 95 of 100 within 80 ms"
         assert entrance.text("camera-drops") == "3 late"
 
     def test_a_camera_that_is_down_shows_since_when_and_no_count(self, templates: Templates, busy: Site):
@@ -166,6 +166,14 @@ class TestLivePage:
         ended = Elements(templates.camera(busy.view(NOON_S).cameras[0]))
         assert ended.text("camera-state") == "Ended"
         assert "camera-away" not in ended.texts
+
+    def test_a_camera_that_sends_what_it_saw_meanwhile_says_so(self, templates: Templates):
+        site = Site()
+        site.node_connected(hello(), NOON_S)
+        site.live("node-1", live(1), NOON_S)
+        site.assigned(track(1), matched("ada"), at_s=NOON_S, latency_s=200)
+        late = Elements(templates.camera(site.view(NOON_S).cameras[0]))
+        assert late.text("camera-latency") == "3 min 20 s it catches up on what it saw meanwhile"
 
     def test_cards_show_picture_place_and_presence(self, templates: Templates, busy: Site):
         ada, bob = busy.view(NOON_S).people
@@ -191,7 +199,7 @@ class TestLivePage:
             site.assigned(track(number), matched(f"p{number}"), at_s=NOON_S)
         page = live_page(templates, site.view(NOON_S))
         assert page.count('data-testid="person"') == CARDS_SHOWN
-        assert "and 7 more, seen earlier" in page
+        assert '<a href="/people">and 7 more, seen earlier</a>' in page
 
     def test_times_are_the_sites_and_carry_the_date_when_it_is_not_today(self, busy: Site):
         berlin = make_templates(time_zone=ZoneInfo("Europe/Berlin"), now_s=NOON_S + 86_400)

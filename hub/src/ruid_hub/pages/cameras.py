@@ -373,13 +373,13 @@ def unheard_percent(samples: Sequence[HealthSample], gaps: Sequence[CoverageGap]
 
 
 def sparks(samples: Sequence[HealthSample]) -> tuple[Spark, ...]:
-    """Frames, temperature, time to identity, processor and spool of the last day, as far as the node says."""
+    """Pace, temperature, time to identity, processor and spool of the last day, as far as the node says."""
     measures: tuple[tuple[str, str, Callable[[HealthSample], float | None]], ...] = (
-        ("Frames", "fps", lambda sample: round(sample.fps, 1)),
+        ("Pictures a second", "", lambda sample: round(sample.fps, 1)),
         ("Temperature", "°C", lambda sample: None if sample.temperature_c is None else round(sample.temperature_c)),
         ("Recognised within", "ms", lambda sample: sample.latency_p50_ms),
         ("Processor", "%", lambda sample: None if sample.cpu_percent is None else round(sample.cpu_percent)),
-        ("Waiting to be sent", "reports", lambda sample: sample.spool_items),
+        ("Reports waiting to be sent", "", lambda sample: sample.spool_items),
     )
     made = (_spark(name, unit, samples, measure) for name, unit, measure in measures)
     return tuple(spark for spark in made if spark is not None)
@@ -400,7 +400,7 @@ def _spark(
     drawn = " ".join(points) if len(seen) > 1 else "0,15 100,15"
     if unit == "ms":
         return Spark(name, quickly(seen[-1][1]), f"between {quickly(low)} and {quickly(high)}", drawn)
-    return Spark(name, f"{seen[-1][1]:g} {unit}", f"between {low:g} and {high:g} {unit}", drawn)
+    return Spark(name, f"{seen[-1][1]:g} {unit}".strip(), f"between {low:g} and {high:g} {unit}".strip(), drawn)
 
 
 async def _configure(

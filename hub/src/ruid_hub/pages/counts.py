@@ -31,6 +31,7 @@ from ruid_hub.pages.frame import Frame, Notice
 from ruid_hub.pages.look import AnyRequest, Form, Look
 from ruid_hub.pages.notices import refusal
 from ruid_hub.pages.people import CORRECTING, LOOKING, reachable_cameras
+from ruid_hub.pages.texts import lasting
 from ruid_hub.site import CameraView, Site
 
 DAY_S = 86_400.0
@@ -49,8 +50,8 @@ SHADES = 5
 LONGEST_ABSENCE_S = 1e9
 NOBODY = "-"
 """A name that nobody bears: leaves out no one."""
+AS_SET = ""
 RE_ENTRIES = (
-    ("", "as set for this hub"),
     ("60", "after 1 minute away"),
     ("300", "after 5 minutes away"),
     ("1800", "after 30 minutes away"),
@@ -125,6 +126,8 @@ class CountsPage:
     re_entries: tuple[tuple[str, str], ...]
     places: tuple[PlaceChoice, ...]
     place_name: str
+    lined: bool
+    """A line is drawn on a camera of the place, so that it can be said who went in and out."""
     numbers: Numbers | None
     """None where what was asked cannot be counted, and the notice says why, or where no camera has counted yet."""
     exports: Mapping[str, str]
@@ -145,6 +148,7 @@ async def counts_page(
     cameras = site.view(clock()).cameras
     places = await asyncio.to_thread(_places, counting, cameras, look)
     place = place_of(query.place, reachable_cameras(look, site))
+    re_entry_s = (await asyncio.to_thread(counting.settings)).re_entry_s
     frame = look.frame("counts")
     numbers = None
     try:
@@ -156,9 +160,10 @@ async def counts_page(
         frame=frame,
         query=query,
         presets=PRESETS,
-        re_entries=RE_ENTRIES,
+        re_entries=((AS_SET, f"after {lasting(re_entry_s)} away, as set"), *RE_ENTRIES),
         places=places,
         place_name=next((choice.name for choice in places if choice.value == query.place), "Everywhere"),
+        lined=site.lined(place.allowed if place.camera is None else {place.camera}),
         numbers=numbers,
         exports={} if numbers is None else exports(numbers.period, place, query, numbers.bucket),
     )
@@ -190,7 +195,7 @@ def query_of(asked: Any) -> CountsQuery:
         from_day=asked.get("from", ""),
         to_day=asked.get("to", ""),
         place=asked.get("place", ""),
-        re_entry=re_entry if re_entry in dict(RE_ENTRIES) else "",
+        re_entry=re_entry if re_entry in dict(RE_ENTRIES) else AS_SET,
         everybody="everybody" in asked,
     )
 

@@ -15,6 +15,9 @@ from ruid_hub.pages.frame import PLACES, Frame, Notice, Viewer
 from ruid_hub.pages.texts import SiteTime, label_of, plural
 from ruid_hub.site import CameraView, PersonCard, SiteView
 
+BEHIND_MS = 30_000.0
+"""A camera that is recognised later than this sends what it saw while the hub was away."""
+
 
 class PageContext(Protocol):
     """A frozen dataclass whose fields are what its template uses."""
@@ -80,7 +83,7 @@ class Templates:
         names: dict[str, Any] = self._environment.filters
         names |= self.time.filters()
         constants: dict[str, Any] = self._environment.globals
-        constants |= {"cards_shown": CARDS_SHOWN, "label_of": label_of, "plural": plural}
+        constants |= {"cards_shown": CARDS_SHOWN, "behind_ms": BEHIND_MS, "label_of": label_of, "plural": plural}
         constants["parts"] = self._environment.get_template("partials/parts.html").module
 
     def frame(

@@ -16,6 +16,26 @@ WORDS = {
     "frame_unusable": "that could not be used",
 }
 """What nodes call their steps and the reasons of skipped frames."""
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("SamsungBrowser/", "Samsung"),
+    ("Chrome/", "Chrome"),
+    ("CriOS/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+"""What a browser says of itself and what people call it; the first that fits: all but Firefox say Safari too."""
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("CrOS", "ChromeOS"),
+    ("Macintosh", "Mac"),
+    ("Linux", "Linux"),
+)
 _RATE = re.compile(r"detector_(\d+)_per_s")
 
 
@@ -65,6 +85,13 @@ def percent(share: float) -> str:
     if whole in {0, 100} and share not in {0, 1}:
         return "under 1 %" if whole == 0 else "over 99 %"
     return f"{whole} %"
+
+
+def browser(user_agent: str) -> str:
+    """What somebody signed in with, as they would say it: `Chrome on Android`; what is not known, as it says itself."""
+    name = next((name for mark, name in BROWSERS if mark in user_agent), "")
+    system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
+    return f"{name} on {system}" if name and system else user_agent[:60] or "Unknown browser"
 
 
 def plural(count: int, one: str, several: str) -> str:
@@ -133,5 +160,6 @@ class SiteTime:
             "plain": plain,
             "effort": effort,
             "percent": percent,
+            "browser": browser,
             "element_id": anchor,
         }
