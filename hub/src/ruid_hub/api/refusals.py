@@ -24,6 +24,7 @@ from ruid_hub.hand import (
 )
 from ruid_hub.integrations.choices import IntegrationError, NothingToTest, SetByVariables
 from ruid_hub.nodes import (
+    NobodyLooked,
     NodeAway,
     NodesError,
     NodeTooOld,
@@ -67,6 +68,7 @@ _STATUS: tuple[tuple[int, tuple[type[Exception], ...]], ...] = (
     ),
     (403, (WrongPassword, WrongCode)),
     (429, (TooManyAttempts,)),
+    (503, (NobodyLooked,)),
     (507, (StoreWriteError,)),
 )
 

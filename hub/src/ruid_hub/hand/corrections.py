@@ -240,6 +240,10 @@ class Corrections:
         """See `OperatorHand.search_by_embedding`."""
         return list(self._likenesses(_translated(lambda: self._tracklets.search(embedding)))[:limit])
 
+    def model_id(self) -> str:
+        """See `OperatorHand.model_id`."""
+        return self._tracklets.model_id
+
     # --- parts ---------------------------------------------------------------------------------------------------
 
     @property

@@ -115,6 +115,10 @@ class OperatorHand:
         """Who looks most like a picture's embedding (D,)."""
         return await self._in_worker(lambda: self._corrections.search_by_embedding(embedding, limit))
 
+    async def model_id(self) -> str:
+        """Whose embeddings can be compared; "" before anybody was seen."""
+        return await self._in_worker(self._corrections.model_id)
+
     async def _correct(self, work: Callable[[], Corrected]) -> Operation:
         corrected = await self._in_worker(work)
         self._forget()

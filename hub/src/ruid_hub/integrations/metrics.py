@@ -34,6 +34,9 @@ class HubMetrics:
         self.unrecorded = Counter(
             "ruid_hub_unrecorded", "Facts about cameras that no disk took", ["kind"], registry=self.registry
         )
+        self.pictures = Counter(
+            "ruid_hub_pictures", "Pictures to search by, by what became of them", ["outcome"], registry=self.registry
+        )
         self.revisions = Counter(
             "ruid_hub_identity_revisions", "Tracks that were given to another identity", registry=self.registry
         )
