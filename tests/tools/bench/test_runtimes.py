@@ -3,11 +3,12 @@
 import itertools
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from ruid_edge.inference import find_model, open_runtime
+from ruid_edge.inference import find_model, load_detector, open_runtime
 from ruid_tools.bench.edge_peer import BenchError
 from ruid_tools.bench.float_twin import float_twin
 from ruid_tools.bench.runtimes import Workload, bench_runtimes, shipped_workloads
@@ -65,3 +66,16 @@ def test_without_the_onnx_library_the_detector_is_timed_in_8_bits_alone(
 def test_an_unknown_runtime_is_told() -> None:
     with pytest.raises(BenchError, match="no runtime 'abacus'"):
         runtimes(runtime=["abacus"])
+
+
+@pytest.mark.parametrize("numbers", [{"threads": [1, 0]}, {"threads": [-1]}, {"rounds": 0}])
+def test_fewer_than_one_thread_or_round_is_refused(numbers: dict[str, Any]) -> None:
+    with pytest.raises(BenchError, match="must be 1 or more"):
+        runtimes(**numbers)
+
+
+def test_the_detector_is_timed_in_the_shape_that_a_4_to_3_camera_gets(tmp_path: Path) -> None:
+    detector, *_ = shipped_workloads(tmp_path)
+    used = load_detector("accurate", threads=1, width_px=640, height_px=480).input_size
+    assert detector.tensor.shape == (1, used.height_px, used.width_px, 3)
+    assert detector.name == f"detector {used.width_px}×{used.height_px}"

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ruid_core.vision import Size, input_size_for
 from ruid_edge.inference import InferenceError, Runtime, find_model, open_runtime
 from ruid_edge.inference.cards import models_folder
 from ruid_edge.inference.pictures import read_layout
@@ -24,7 +25,7 @@ from ruid_tools.bench.float_twin import float_twin
 from ruid_tools.models.reid_files import FLOAT_FILE
 
 REFERENCE = "onnxruntime"
-_DETECTOR_SIZE = (320, 416)
+_CAMERA = Size(640, 480)
 _BATCHES = (1, 8)
 
 
@@ -75,9 +76,11 @@ class RuntimeFigure:
 
 
 def shipped_workloads(folder: Path) -> list[Workload]:
-    """Return the detector at 416×320 and the embedder at batch 1 and 8; files that must be made go into `folder`."""
-    detector, embedder = find_model("accurate").path, find_model("reid-osnet").path
-    height, width = _DETECTOR_SIZE
+    """Return the detector for a 4:3 camera and the embedder at batch 1 and 8; what must be made goes into `folder`."""
+    accurate, embedder = find_model("accurate"), find_model("reid-osnet").path
+    detector, use = accurate.path, accurate.detector_use
+    size = input_size_for(_CAMERA, long_side_px=use.long_side_px, short_side_4_3_px=use.short_side_4_3_px)
+    height, width = size.height_px, size.width_px
     picture = np.random.default_rng(0).integers(0, 256, (1, height, width, 3)).astype(np.uint8)
     sides = {"height": height, "width": width}
     twin = float_twin(detector, folder / "detector.fp32.onnx")

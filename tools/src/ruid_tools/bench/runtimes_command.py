@@ -22,9 +22,9 @@ def runtimes(
         onnxruntime, openvino or ncnn; may be given several times, all if not given. One that is not installed is left
         out, and the reason stated.
     threads
-        Numbers of threads; 1 and 2 if not given.
+        Numbers of threads, 1 or more; 1 and 2 if not given.
     rounds
-        Times that each network is run.
+        Times that each network is run, 1 or more.
     json
         Print one JSON document and nothing else.
     """
@@ -32,6 +32,8 @@ def runtimes(
     unknown = [name for name in wanted if name not in RUNTIMES]
     if unknown:
         raise BenchError(f"there is no runtime {unknown[0]!r}: choose from {', '.join(RUNTIMES)}")
+    if min(rounds, *(threads or [1])) < 1:
+        raise BenchError("threads and rounds must be 1 or more")
     report = measure_shipped(runtimes=wanted, threads=threads or [1, 2], rounds=rounds)
     if json:
         Console().out(msgspec.json.encode(report).decode(), highlight=False)
