@@ -28,7 +28,8 @@ from ruid_hub.access import Access, Caller, Permit, Role, Way
 from ruid_hub.access.secrets import same
 from ruid_hub.api.network import AnyConnection, Proxies, own_pages_only
 from ruid_hub.store import Store
-from ruid_hub.store.access import cameras_of, place_of
+from ruid_hub.store.access import place_of
+from ruid_hub.store.by_person import cameras_of
 
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "_csrf"

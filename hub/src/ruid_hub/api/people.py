@@ -20,7 +20,8 @@ from ruid_hub.hand import Erased, Explanation, Likeness, Operation, OperatorHand
 from ruid_hub.observations import TrackKey
 from ruid_hub.site import Site
 from ruid_hub.store import Store, pages
-from ruid_hub.store.access import SightingExport, cameras_of, sighting_rows
+from ruid_hub.store.access import SightingExport, sighting_rows
+from ruid_hub.store.by_person import cameras_of
 from ruid_hub.store.pages import PeopleFilter, PersonRow, SightingRow
 
 READING = [requires(Role.VIEWER, Permit.PEOPLE_READ)]
@@ -166,7 +167,7 @@ class PeopleController(Controller):
         self, identity_id: PersonId, store: Given[Store], hand: Given[OperatorHand], caller: Given[Caller]
     ) -> list[Likeness]:
         """Who looks most like this person."""
-        return await _reachable(await hand.similar(identity_id), store, caller)
+        return await reachable(await hand.similar(identity_id), store, caller)
 
     @put("/{identity_id:str}/name", guards=CORRECTING)
     async def rename(
@@ -260,7 +261,7 @@ class SightingsController(Controller):
         return replace(
             explanation,
             nearest=tuple(near for near in explanation.nearest if caller.reach.covers(near.track.camera)),
-            alternatives=tuple(await _reachable(list(explanation.alternatives), store, caller)),
+            alternatives=tuple(await reachable(list(explanation.alternatives), store, caller)),
         )
 
     @get("/{observation_id:int}/similar", guards=READING)
@@ -276,7 +277,7 @@ class SightingsController(Controller):
         embedding = await asyncio.to_thread(read)
         if embedding is None:
             raise NotFoundException("What this sighting looked like has expired.")
-        return await _reachable(await hand.search_by_embedding(embedding), store, caller)  # pyright: ignore
+        return await reachable(await hand.search_by_embedding(embedding), store, caller)  # pyright: ignore
 
     @post("/{observation_id:int}/move", guards=CORRECTING, status_code=200)
     async def move(
@@ -372,7 +373,7 @@ async def _must_reach(identity_id: str, store: Store, caller: Caller) -> None:
         within(caller, *await asyncio.to_thread(_seen_by, store, identity_id))
 
 
-async def _reachable(found: list[Likeness], store: Store, caller: Caller) -> list[Likeness]:
+async def reachable(found: list[Likeness], store: Store, caller: Caller) -> list[Likeness]:
     if caller.reach.everywhere:
         return found
     seen_by = [await asyncio.to_thread(_seen_by, store, likeness.identity_id) for likeness in found]

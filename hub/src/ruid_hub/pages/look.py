@@ -21,7 +21,7 @@ from ruid_hub.pages.frame import Frame, Notice
 from ruid_hub.pages.notices import Notices, refusal, said
 from ruid_hub.pages.rendering import PageContext, Templates
 from ruid_hub.store import Store
-from ruid_hub.store.access import cameras_of
+from ruid_hub.store.by_person import cameras_of
 
 AnyRequest = Request[Any, Any, Any]
 Form = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.URL_ENCODED)]

@@ -341,18 +341,6 @@ def cameras_of_sites(connection: Connection, site_ids: Iterable[str]) -> list[st
     return list(connection.scalars(query))
 
 
-def cameras_of(connection: Connection, identity_id: str) -> list[str]:
-    """Every camera that has seen a person."""
-    query = (
-        select(cameras.c.camera)
-        .distinct()
-        .join(observations, observations.c.camera_key == cameras.c.camera_key)
-        .join(identities, identities.c.identity_key == observations.c.identity_key)
-        .where(identities.c.identity_id == identity_id)
-    )
-    return list(connection.scalars(query))
-
-
 @dataclass(frozen=True, slots=True)
 class SightingExport:
     """One track as it is exported; `identity_id` and `name` are empty while nobody knows who it is."""

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, tuple_
 
 from ruid_hub.observations import CoverageGap, TrackKey
+from ruid_hub.store.by_person import newest_pictures, newest_tracks, seen_by, seen_by_several, visited
 from ruid_hub.store.tables import cameras, embeddings, gaps, identities, observations, thumbnails
 
 GAP_ROWS = 500
@@ -110,22 +111,18 @@ def sightings(
 ) -> list[SightingRow]:
     """The tracks of a person, the newest first, that ended before a time."""
     key = select(identities.c.identity_key).where(identities.c.identity_id == identity_id).scalar_subquery()
-    last_s = func.max(observations.c.ended_at_s)
-    tracks = (
-        select(
-            observations.c.camera_key,
-            func.min(observations.c.started_at_s).label("first_s"),
-            last_s.label("last_s"),
-            func.max(observations.c.observation_id).label("newest_id"),
-            func.max(thumbnails.c.observation_id).label("thumbnail_id"),
+    return [
+        SightingRow(
+            track=TrackKey(row.camera, row.boot_epoch, row.track_id),
+            first_s=row.first_s,
+            last_s=row.ended_at_s,
+            observation_id=row.observation_id,
+            thumbnail_id=row.thumbnail_id,
+            state=row.assignment_state or "",
+            probability=row.assignment_probability or 0.0,
         )
-        .outerjoin(thumbnails)
-        .where(observations.c.identity_key == key)
-        .group_by(observations.c.camera_key, observations.c.boot_epoch, observations.c.track_id)
-        .order_by(last_s.desc())
-        .limit(limit)
-    )
-    return _sighting_rows(connection, tracks if before_s is None else tracks.having(last_s < before_s))
+        for row in newest_tracks(connection, key, limit=limit, before_s=before_s)
+    ]
 
 
 def track_of(connection: Connection, observation_id: int) -> tuple[TrackKey, str | None] | None:
@@ -195,101 +192,27 @@ def _conditions(wanted: PeopleFilter) -> list[ColumnElement[bool]]:
     if wanted.until_s is not None:
         conditions.append(identities.c.first_seen_s <= wanted.until_s)
     if wanted.camera is not None:
-        conditions.append(_seen_by([wanted.camera]))
+        conditions.append(seen_by([wanted.camera]))
     if wanted.cameras is not None:
-        conditions.append(_seen_by(sorted(wanted.cameras)))
+        conditions.append(seen_by(sorted(wanted.cameras)))
     if wanted.several_cameras:
-        conditions.append(_camera_count() > 1)
+        conditions.append(seen_by_several())
     return conditions
-
-
-def _seen_by(names: Sequence[str]) -> ColumnElement[bool]:
-    keys = select(cameras.c.camera_key).where(cameras.c.camera.in_(names))
-    return exists().where(observations.c.identity_key == identities.c.identity_key, observations.c.camera_key.in_(keys))
-
-
-def _camera_count() -> ColumnElement[int]:
-    return (
-        select(func.count(observations.c.camera_key.distinct()))
-        .where(observations.c.identity_key == identities.c.identity_key)
-        .scalar_subquery()
-    )
 
 
 def _person_rows(connection: Connection, rows: Sequence[Row[Any]]) -> list[PersonRow]:
     keys = [row.identity_key for row in rows]
-    visited = _visited(connection, keys)
-    pictures = _pictures(connection, keys)
+    places = visited(connection, keys)
+    pictures = newest_pictures(connection, keys)
     return [
         PersonRow(
             identity_id=row.identity_id,
             label=row.label,
             first_seen_s=row.first_seen_s,
             last_seen_s=row.last_seen_s,
-            sightings=sum(tracks for _, tracks in visited.get(row.identity_key, ())),
-            cameras=tuple(camera for camera, _ in visited.get(row.identity_key, ())),
+            sightings=sum(tracks for _, tracks in places.get(row.identity_key, ())),
+            cameras=tuple(camera for camera, _ in places.get(row.identity_key, ())),
             thumbnail_id=pictures.get(row.identity_key),
         )
         for row in rows
-    ]
-
-
-def _visited(connection: Connection, identity_keys: Sequence[int]) -> dict[int, list[tuple[str, int]]]:
-    """(camera, tracks) of each identity, in the order of first sight."""
-    tracks = (
-        select(
-            observations.c.identity_key,
-            observations.c.camera_key,
-            func.min(observations.c.started_at_s).label("first_s"),
-        )
-        .where(observations.c.identity_key.in_(identity_keys))
-        .group_by(
-            observations.c.identity_key,
-            observations.c.camera_key,
-            observations.c.boot_epoch,
-            observations.c.track_id,
-        )
-        .subquery()
-    )
-    query = (
-        select(tracks.c.identity_key, cameras.c.camera, func.count().label("tracks"))
-        .join(cameras, cameras.c.camera_key == tracks.c.camera_key)
-        .group_by(tracks.c.identity_key, cameras.c.camera)
-        .order_by(func.min(tracks.c.first_s))
-    )
-    visited: dict[int, list[tuple[str, int]]] = {}
-    for row in connection.execute(query):
-        visited.setdefault(row.identity_key, []).append((row.camera, row.tracks))
-    return visited
-
-
-def _pictures(connection: Connection, identity_keys: Sequence[int]) -> dict[int, int]:
-    query = (
-        select(observations.c.identity_key, func.max(thumbnails.c.observation_id).label("observation_id"))
-        .join(thumbnails)
-        .where(observations.c.identity_key.in_(identity_keys))
-        .group_by(observations.c.identity_key)
-    )
-    return {row.identity_key: row.observation_id for row in connection.execute(query)}
-
-
-def _sighting_rows(connection: Connection, tracks: Select[Any, Any, Any, Any, Any]) -> list[SightingRow]:
-    grouped = tracks.subquery()
-    query = (
-        select(grouped, observations, cameras.c.camera)
-        .join(observations, observations.c.observation_id == grouped.c.newest_id)
-        .join(cameras, cameras.c.camera_key == observations.c.camera_key)
-        .order_by(grouped.c.last_s.desc())
-    )
-    return [
-        SightingRow(
-            track=TrackKey(row.camera, row.boot_epoch, row.track_id),
-            first_s=row.first_s,
-            last_s=row.last_s,
-            observation_id=row.newest_id,
-            thumbnail_id=row.thumbnail_id,
-            state=row.assignment_state or "",
-            probability=row.assignment_probability or 0.0,
-        )
-        for row in connection.execute(query)
     ]

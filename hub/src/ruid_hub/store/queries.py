@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Connection, Row, Table, func, literal, select
 
 from ruid_hub.cards import SIGHTINGS, KnownPerson, Sighting
 from ruid_hub.observations import Assignment, Observation, TrackKey
+from ruid_hub.store.by_person import newest_tracks, visited
 from ruid_hub.store.rows import ObservationRow
 from ruid_hub.store.tables import (
     cameras,
@@ -43,13 +44,13 @@ def observations_in_order(connection: Connection) -> Iterator[ObservationRow]:
 def recent_identities(connection: Connection, limit: int) -> list[KnownPerson]:
     """Newest first."""
     query = select(identities).order_by(identities.c.last_seen_s.desc()).limit(limit)
-    return [_identity_record(connection, row) for row in connection.execute(query).all()]
+    return [_known_person(connection, row) for row in connection.execute(query).all()]
 
 
 def known_people(connection: Connection, identity_ids: Sequence[str]) -> list[KnownPerson]:
     """Those of these identities that there are."""
     query = select(identities).where(identities.c.identity_id.in_(identity_ids))
-    return [_identity_record(connection, row) for row in connection.execute(query).all()]
+    return [_known_person(connection, row) for row in connection.execute(query).all()]
 
 
 def thumbnail(connection: Connection, observation_id: int) -> bytes | None:
@@ -97,58 +98,20 @@ def _float32(float16_bytes: bytes) -> NDArray[np.float32]:
     return np.frombuffer(float16_bytes, dtype="<f2").astype(np.float32)
 
 
-def _identity_record(connection: Connection, identity: Row[Any]) -> KnownPerson:
-    last_camera, visited = _places(connection, identity.identity_key)
-    sightings = _sightings(connection, identity.identity_key)
+def _known_person(connection: Connection, identity: Row[Any]) -> KnownPerson:
+    """With as many of the newest tracks as a card tells apart."""
+    sightings = tuple(
+        Sighting(TrackKey(row.camera, row.boot_epoch, row.track_id), row.first_s, row.ended_at_s, row.thumbnail_id)
+        for row in newest_tracks(connection, identity.identity_key, limit=SIGHTINGS)
+    )
+    places = visited(connection, [identity.identity_key]).get(identity.identity_key, [])
     return KnownPerson(
         identity_id=identity.identity_id,
         label=identity.label,
         first_seen_s=identity.first_seen_s,
         last_seen_s=identity.last_seen_s,
-        last_camera=last_camera,
-        cameras=visited,
+        last_camera=sightings[0].track.camera if sightings else "",
+        cameras=tuple(camera for camera, _ in places),
         thumbnail_id=next((seen.thumbnail_id for seen in sightings if seen.thumbnail_id is not None), None),
         sightings=sightings,
-    )
-
-
-def _places(connection: Connection, identity_key: int) -> tuple[str, tuple[str, ...]]:
-    """The last place, and every place in the order of first sight."""
-    query = (
-        select(
-            cameras.c.camera,
-            func.min(observations.c.started_at_s).label("first_s"),
-            func.max(observations.c.ended_at_s).label("last_s"),
-        )
-        .join(cameras)
-        .where(observations.c.identity_key == identity_key)
-        .group_by(cameras.c.camera)
-    )
-    places = connection.execute(query).all()
-    last = max(places, key=lambda place: place.last_s, default=None)
-    in_order = sorted(places, key=lambda place: place.first_s)
-    return (last.camera if last else ""), tuple(place.camera for place in in_order)
-
-
-def _sightings(connection: Connection, identity_key: int) -> tuple[Sighting, ...]:
-    """The tracks of an identity, the newest first and as many as a card tells apart."""
-    query = (
-        select(
-            cameras.c.camera,
-            observations.c.boot_epoch,
-            observations.c.track_id,
-            func.min(observations.c.started_at_s).label("first_s"),
-            func.max(observations.c.ended_at_s).label("last_s"),
-            func.max(thumbnails.c.observation_id).label("thumbnail_id"),
-        )
-        .join(cameras, cameras.c.camera_key == observations.c.camera_key)
-        .outerjoin(thumbnails)
-        .where(observations.c.identity_key == identity_key)
-        .group_by(cameras.c.camera, observations.c.boot_epoch, observations.c.track_id)
-        .order_by(func.max(observations.c.ended_at_s).desc())
-        .limit(SIGHTINGS)
-    )
-    return tuple(
-        Sighting(TrackKey(row.camera, row.boot_epoch, row.track_id), row.first_s, row.last_s, row.thumbnail_id)
-        for row in connection.execute(query)
     )

@@ -49,6 +49,8 @@ appearances = Table(
     Column("begins", Boolean, nullable=False),
     UniqueConstraint("camera_key", "boot_epoch", "track_id", "hour"),
     Index(None, "hour"),
+    # All that a person's card says of places, without a look at the rows.
+    Index(None, "identity_key", "camera_key", "first_s", "begins"),
 )
 
 crossings = Table(
