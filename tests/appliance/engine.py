@@ -43,7 +43,7 @@ def not_here(reason: str) -> NoReturn:
     pytest.skip(reason, allow_module_level=True)
 
 
-def run(*command: str, check: bool = True, timeout_s: float = 60.0, text: str | None = None) -> str:
+def run(*command: str, check: bool = True, timeout_s: float = 300.0, text: str | None = None) -> str:
     """Run a program to its end; return what it printed, or fail the test with all that it said."""
     done = subprocess.run(
         command,
@@ -115,7 +115,7 @@ class Composed:
     program: tuple[str, ...]
     files: Sequence[Path]
 
-    def compose(self, *arguments: str, timeout_s: float = 120) -> str:
+    def compose(self, *arguments: str, timeout_s: float = 600) -> str:
         files = [word for file in self.files for word in ("--file", str(file))]
         return run(*self.program, "--project-name", PROJECT, *files, *arguments, timeout_s=timeout_s)
 
@@ -140,6 +140,14 @@ class Composed:
     def python(self, service: str, code: str) -> Any:
         """Run a piece of Python in the service's container; return the JSON that it prints."""
         return json.loads(self.inside(service, "python", "-c", code))
+
+    def python_if_up(self, service: str, code: str) -> Any:
+        """The same for a service that may just be ending or starting; None where it cannot answer now."""
+        said = run("docker", "exec", self.container(service), "python", "-c", code, check=False)
+        try:
+            return json.loads(said)
+        except json.JSONDecodeError:
+            return None
 
     def crash(self, service: str) -> None:
         """Kill the program from outside, as the kernel would: `docker kill` counts as a stop by hand."""

@@ -19,6 +19,8 @@ from ruid_hub.store import ObservationRow, Store, hand, open_store
 
 __all__ = ["opened", "place", "postgres_server", "store"]
 
+GOLDEN = Path(__file__).parents[1] / "golden/store"
+
 
 @pytest.fixture
 def state_dir(tmp_path: Path) -> Path:
@@ -148,9 +150,9 @@ class TestUpdates:
         assert [tuple(one) for one in hours] == [(hour, 1, 1, 1), (hour, 2, 0, 1)]
         assert ran == [(1, NOON_S - 2, NOON_S + 60)]
         assert site_keys == [(1,)]
-        assert store.resume_points() == {"node-1": (1, 3)}
+        assert store.resume_points() == {"node-1": (1, 5)}
         assert store.commit([row(3)]).duplicates == 1
-        assert store.commit([row(4)]).stored == 1
+        assert store.commit([row(6)]).stored == 1
         store.close()
         [kept] = (state_dir / "backups").iterdir()
         assert kept.name == "before-update-0001.tar"
@@ -174,34 +176,10 @@ class TestUpdates:
 
 
 def first_schema(path: Path) -> None:
-    """A database as the first release left it."""
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
-    from sqlalchemy import create_engine  # noqa: PLC0415
-
-    from ruid_hub.store.opening import MIGRATIONS  # noqa: PLC0415
-
-    engine = create_engine(f"sqlite:///{path}")
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        connection.exec_driver_sql("INSERT INTO nodes VALUES (1, 'node-1', 1, 3)")
-        connection.exec_driver_sql("INSERT INTO cameras VALUES (1, 1, 'node-1/cam', 'Door', NULL)")
-        for key, name in ((1, "ada"), (2, "bob")):
-            connection.exec_driver_sql(
-                "INSERT INTO identities VALUES (?, ?, NULL, ?, ?)", (key, name, NOON_S - 2, NOON_S + 60)
-            )
-        for seq, track_id, part, key, state in ((1, 7, 0, 1, "new"), (2, 7, 1, 1, "matched"), (3, 8, 0, 2, "matched")):
-            at_s = NOON_S + 30 * (seq - 1)
-            connection.exec_driver_sql(
-                "INSERT INTO observations VALUES (?, 1, 1, ?, 1, ?, ?, 1, ?, ?, ?, ?, 0, 0, 1, 1, 9, ?, ?, 0.9)",
-                (seq, seq, track_id, part, at_s - 2, at_s, at_s, at_s, key, state),
-            )
-            connection.exec_driver_sql("INSERT INTO embeddings VALUES (?, ?, 'm', 1, x'00', x'00')", (seq, at_s))
-    engine.dispose()
+    """A database as the first release left it, made by that release's own code (tests/golden/store/write_first.py)."""
+    made = sqlite3.connect(path)
+    made.executescript((GOLDEN / "first.sql").read_text(encoding="utf-8"))
+    made.close()
 
 
 def test_nothing_is_left_of_somebody_who_was_erased(tmp_path: Path, state_dir: Path):
