@@ -26,7 +26,7 @@ from ruid_hub.access import Access, AccessMode, Audit, OpenId, OpenIdSettings, r
 from ruid_hub.api.network import LOOPBACK_NAMES, Proxies
 from ruid_hub.authority import Authority, own_names
 from ruid_hub.backup import back_up_before_update, drop_own_backups, make_backup
-from ruid_hub.counting import Counting
+from ruid_hub.counting import Counting, keep_read_ahead
 from ruid_hub.discovery import Presence, be_found, take_role
 from ruid_hub.errors import BadSettings, HubError, PortInUse, StateUnusable
 from ruid_hub.identities import UnknownEngine, build_engine
@@ -131,6 +131,7 @@ class _Works:
     register: NodeRegister
     ingest: IngestServer
     integrations: Integrations
+    counting: Counting
     parts: HubParts
 
 
@@ -149,7 +150,8 @@ def _works(settings: HubSettings, authority: Authority, store: Store) -> _Works:
         resume_point=recogniser.resume_point,
     )
     metrics.registry.register(LinkCollector(ingest.counters))
-    integrations = _integrations(settings, store=store, site=site, hub_id=authority.hub_id[:12])
+    counting = Counting(store=store, site=site, clock=time.time)
+    integrations = _integrations(settings, store=store, site=site, counting=counting, hub_id=authority.hub_id[:12])
     parts = _parts(
         settings,
         store=store,
@@ -157,6 +159,7 @@ def _works(settings: HubSettings, authority: Authority, store: Store) -> _Works:
         site=site,
         notifier=notifier,
         metrics=metrics,
+        counting=counting,
         not_ready=lambda: (*recogniser.troubles(), *store.troubles()),
         hand=service.hand,
         drifts=lambda: list(service.drifts.values()),
@@ -164,7 +167,7 @@ def _works(settings: HubSettings, authority: Authority, store: Store) -> _Works:
         nodes=register,
         authority_pem=authority.certificate_pem,
     )
-    return _Works(service, commits, register, ingest, integrations, parts)
+    return _Works(service, commits, register, ingest, integrations, counting, parts)
 
 
 async def _be_hub(
@@ -188,6 +191,7 @@ async def _be_hub(
             works.service.run(),
             works.commits.run(),
             works.integrations.run(),
+            keep_read_ahead(works.counting, time.time),
             _forget_old_access(works.parts),
             be_found(settings.role, replace(presence, port=node_port), bind=settings.bind, has_nodes=has_nodes),
             _renew(authority, settings),
@@ -213,7 +217,6 @@ def _parts(
         store=store,
         metrics=metrics,
         integrations=integrations,
-        counting=integrations.counting,
         audit=Audit(store=store, clock=time.time),
         clock=time.time,
         backup=partial(_back_up, settings),
@@ -297,7 +300,7 @@ async def _forget_old_access(parts: HubParts) -> None:
         await asyncio.to_thread(parts.audit.sweep)
 
 
-def _integrations(settings: HubSettings, *, store: Store, site: Site, hub_id: str) -> Integrations:
+def _integrations(settings: HubSettings, *, store: Store, site: Site, counting: Counting, hub_id: str) -> Integrations:
     choices = Choices(
         store=store,
         sealer=Sealer(Path(settings.state_dir)),
@@ -305,7 +308,6 @@ def _integrations(settings: HubSettings, *, store: Store, site: Site, hub_id: st
         variables=_set_by_variables(settings),
         clock=time.time,
     )
-    counting = Counting(store=store, site=site, clock=time.time)
     return Integrations(choices.settings(), site=site, counting=counting, clock=time.time, choices=choices)
 
 

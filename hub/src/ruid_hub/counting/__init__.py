@@ -10,6 +10,7 @@ worker thread.
 
 from ruid_hub.counting.counting import Counting
 from ruid_hub.counting.errors import BadCounting, BadPeriod, CountingError, UnknownPlace
+from ruid_hub.counting.reading_ahead import keep_read_ahead, read_ahead
 from ruid_hub.counting.values import (
     Bucket,
     CameraCoverage,
@@ -65,4 +66,6 @@ __all__ = [
     "Site",
     "UnknownPlace",
     "VisitRow",
+    "keep_read_ahead",
+    "read_ahead",
 ]

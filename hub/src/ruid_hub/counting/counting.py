@@ -285,6 +285,18 @@ class Counting:
         """How much of the period the cameras saw, and what kept them from the rest."""
         return self._asked(period, Bucket.MONTH, place).sight.coverage()
 
+    def prepare(self, day: Period) -> bool:
+        """Work out what long periods take from this day, so that nobody waits for it.
+
+        False where there is no room for more, or nothing was counted until then.
+        """
+        if self._hours.full or not self._hours.any_before(day.to_s):
+            return False
+        self.unique_visitors(day, Bucket.HOUR)
+        self.visits(day, Bucket.DAY)
+        self.crossings(day, Bucket.DAY)
+        return True
+
     # --- rows ------------------------------------------------------------------------------------------
 
     def visit_rows(

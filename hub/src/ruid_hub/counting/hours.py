@@ -21,6 +21,7 @@ from ruid_hub.store import Store, counts
 
 MOST_ROWS = 1_500_000
 MOST_HOURS = 24 * 800
+NEARLY_FULL = 0.9
 HOUR_S = 3600.0
 HOURS_A_LOAD = 24
 """Rows weigh ten times as much while they are on their way out of the database."""
@@ -115,6 +116,11 @@ class _Kept(Generic[_Columns]):
             while len(self._touched) > MOST_HOURS:
                 _, self._all_touched = self._touched.popitem(last=False)
 
+    @property
+    def full(self) -> bool:
+        """Whether another day might push out what is kept."""
+        return self._rows > NEARLY_FULL * self._most_rows
+
     def _keep(self, fresh: dict[int, _Columns], stamp: int) -> None:
         with self._lock:
             for hour, columns in fresh.items():
@@ -140,11 +146,22 @@ class Hours:
         self._crossed = _Kept(self._load_crossed, _NO_CROSSINGS, most_rows // 4)
         store.watch(self.touch)
 
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another day beside what is kept."""
+        return any(kept.full for kept in (self._appearances, self._stays, self._crossed))
+
     def touch(self, hours: Iterable[int]) -> None:
         """Something in these hours has changed."""
         touched = frozenset(hours)
         for kept in (self._appearances, self._stays, self._crossed):
             kept.touch(touched)
+
+    def any_before(self, at_s: float) -> bool:
+        """Whether anything was counted before a moment."""
+        with self._store.reading() as connection:
+            first = counts.first_hour(connection)
+        return first is not None and first * HOUR_S < at_s
 
     def appearances(self, from_s: float, to_s: float) -> Appearances:
         """Everybody who was in view for a part of the period, at least.

@@ -118,6 +118,11 @@ def appearance_columns(connection: Connection, from_hour: int, to_hour: int) -> 
     return AppearanceColumns(hour[order], seen.where(order))
 
 
+def first_hour(connection: Connection) -> int | None:
+    """The hour that the counts begin with; None where nothing has been counted."""
+    return connection.scalar(select(func.min(appearances.c.hour)))
+
+
 def stay_columns(connection: Connection, from_hour: int, to_hour: int) -> StayColumns:
     """The stays that began in the hours, both included, by beginning."""
     query = (
