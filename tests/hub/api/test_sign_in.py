@@ -98,6 +98,20 @@ async def test_signing_out_and_in_leads_back_to_the_page_that_was_asked_for(clie
     assert right.headers["location"] == "/people?text=a"
 
 
+async def test_a_wrong_password_loses_the_password_alone(client: Client):
+    await send_form(client, "/setup", name=OWNER, password=PASSWORD)
+    client.cookies.clear()
+    assert 'name="name" value=""' in (await client.get("/login?trouble=wrong")).text
+    wrong = await send_form(client, "/login", name='Ada "É"; Lovelace', password=PASSWORD[1:])
+    assert (wrong.status_code, wrong.headers["location"]) == (303, "/login?trouble=wrong&next=%2F")
+    again = (await client.get(wrong.headers["location"])).text
+    assert 'name="name" value="Ada &#34;É&#34;; Lovelace"' in again
+    assert PASSWORD[1:] not in again
+    assert 'value=""' in (await client.get("/login")).text
+    await send_form(client, "/login", name=OWNER, password=PASSWORD)
+    assert "ruid_tried" not in client.cookies
+
+
 async def test_the_identity_providers_user_comes_in_and_the_owner_still_does(store: Store, tmp_path: Path):
     provider = FakeProvider()
     async with AsyncTestClient(await whole_hub(store, tmp_path, openid=provider.openid())) as client:

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import structlog
 from litestar import Request, Response, get, post
@@ -29,12 +29,14 @@ from ruid_hub.access import (
     WrongPassword,
 )
 from ruid_hub.access.openid import FLOW_S
-from ruid_hub.api.caller import KNOWN_BROWSER, SESSION, VISIT, VOUCHING, YEAR_S, cookie, cookie_name
+from ruid_hub.api.caller import KNOWN_BROWSER, SESSION, TRIED, VISIT, VOUCHING, YEAR_S, cookie, cookie_name
 from ruid_hub.api.given import Given
 from ruid_hub.api.guards import anybody, before_setup, requires
 from ruid_hub.api.network import Proxies, client_address, host_name, host_of, is_secure
 
 SESSION_COOKIE_S = 30 * 86_400
+TRIED_S = 60
+LONGEST_NAME = 64
 CALLBACK = "/login/oidc/callback"
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("ruid_hub.access")
 
@@ -95,7 +97,10 @@ async def sign_in(
         if not slow:
             await asyncio.to_thread(audit.record, None, "session.refuse", client_address(request, proxies))
         trouble = {"trouble": "slow" if slow else "wrong", "next": onward}
-        return see_other(f"/login?{urlencode(trouble)}")
+        again = see_other(f"/login?{urlencode(trouble)}")
+        # Not in the address: logs and histories keep those, and people type passwords into the wrong field.
+        again.cookies = [cookie(TRIED, quote(data.name[:LONGEST_NAME], safe=""), secure=secure, max_age_s=TRIED_S)]
+        return again
     await asyncio.to_thread(audit.record, signed_in.caller, "session.begin", client_address(request, proxies))
     return _into(onward, signed_in, secure=secure)
 
@@ -236,6 +241,12 @@ def own_path(wanted: str) -> str:
     return wanted if plain and "\\" not in wanted else "/"
 
 
+def name_tried(request: AnyRequest, proxies: Proxies) -> str:
+    """The name of the last attempt to sign in, if that was a moment ago."""
+    carried = request.cookies.get(cookie_name(TRIED, secure=is_secure(request, proxies)), "")
+    return unquote(carried)[:LONGEST_NAME]
+
+
 def see_other(path: str) -> Response[None]:
     """303: the browser asks for the path with GET."""
     return Response(None, status_code=303, headers={"Location": path, "Cache-Control": "no-store"})
@@ -254,5 +265,6 @@ def _into(path: str, signed_in: SignedIn, *, secure: bool) -> Response[None]:
         cookie(SESSION, signed_in.secret, secure=secure, max_age_s=SESSION_COOKIE_S),
         cookie(KNOWN_BROWSER, signed_in.known_browser, secure=secure, max_age_s=YEAR_S),
         cookie(VISIT, "", secure=secure, max_age_s=0),
+        cookie(TRIED, "", secure=secure, max_age_s=0),
     ]
     return answer

@@ -8,7 +8,8 @@ from litestar import Response, get
 from ruid_hub.access import Access, Caller, OpenId
 from ruid_hub.api.given import Given
 from ruid_hub.api.guards import anybody, before_setup
-from ruid_hub.api.sign_in import asks_for_code, own_path, see_other
+from ruid_hub.api.network import Proxies
+from ruid_hub.api.sign_in import asks_for_code, name_tried, own_path, see_other
 from ruid_hub.pages.frame import Frame
 from ruid_hub.pages.look import AnyRequest, html
 from ruid_hub.pages.rendering import Templates
@@ -39,6 +40,8 @@ class LoginPage:
     """Where to go after signing in, a path of this hub."""
     trouble: str
     """Why the last attempt failed; empty before the first."""
+    name: str
+    """Who that was."""
     provider: str
     """What stands on the button of the identity provider; empty where there is none."""
 
@@ -63,6 +66,7 @@ def login_page(
     visitor: Given[Caller | None],
     access: Given[Access],
     openid: Given[OpenId | None],
+    proxies: Given[Proxies],
 ) -> Response[str] | Response[None]:
     """The form; for those who are in already, and on a new hub, the page that they want instead."""
     onward = own_path(request.query_params.get("next", "/"))
@@ -71,9 +75,14 @@ def login_page(
     if visitor is not None:
         return see_other(onward)
     trouble = LOGIN_TROUBLES.get(request.query_params.get("trouble", ""), "")
-    return html(
-        templates.page(LoginPage(templates.frame(csrf=csrf), onward, trouble, openid.settings.name if openid else ""))
+    page = LoginPage(
+        frame=templates.frame(csrf=csrf),
+        onward=onward,
+        trouble=trouble,
+        name=name_tried(request, proxies) if trouble else "",
+        provider=openid.settings.name if openid else "",
     )
+    return html(templates.page(page))
 
 
 @get("/setup", guards=[before_setup], sync_to_thread=False, include_in_schema=False)
