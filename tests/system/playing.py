@@ -71,7 +71,7 @@ class Hub:
             **self.variables,
         }
         self.process = start("ruid_hub", variables, self.folder / "log.txt")
-        poll(self.client.ready, within_s=30, what="the hub gets ready")
+        poll(self.client.ready, within_s=120, what="the hub gets ready")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stop it and return its exit code."""

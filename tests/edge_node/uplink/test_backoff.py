@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ruid_edge.uplink.backoff import LONGEST_S, LONGEST_UNANSWERED_S, SHORTEST_S, Backoff
+from ruid_edge.uplink.backoff import LONGEST_REFUSED_S, LONGEST_S, LONGEST_UNANSWERED_S, SHORTEST_S, Backoff
 
 NODES = 200
 
@@ -39,6 +39,13 @@ def test_the_first_wait_is_short_and_so_it_is_after_a_connection() -> None:
         waiting.next_s(answered=True)
     waiting.reset()
     assert waiting.next_s(answered=True) <= 3 * SHORTEST_S
+
+
+def test_a_hub_that_says_no_is_asked_less_and_less_often_until_it_says_yes() -> None:
+    waiting = backoff()
+    assert [waiting.refused_s() for _ in range(6)] == [30.0, 60.0, 120.0, 240.0, LONGEST_REFUSED_S, LONGEST_REFUSED_S]
+    waiting.reset()
+    assert waiting.refused_s() == 30.0
 
 
 def test_a_hub_that_restarts_is_found_within_the_longest_unanswered_wait() -> None:

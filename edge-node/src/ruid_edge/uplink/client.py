@@ -52,7 +52,6 @@ from ruid_edge.uplink.backoff import Backoff
 from ruid_edge.uplink.outages import outage_reason
 from ruid_edge.uplink.pace import Pace
 
-_REFUSED_WAIT_S = 30.0
 _HEALTH_EVERY_S = 1.0
 _PROBE_EVERY_S = 10.0
 _FIRST_PROBES = 4
@@ -171,7 +170,7 @@ class Uplink:
                 self._tell_outage(outage_reason(error))
             if (self._connections, self._applicant.credentials.adopted) != before:
                 self._backoff.reset()
-            await self._pause(_REFUSED_WAIT_S if refused else self._backoff.next_s(answered=answered))
+            await self._pause(self._backoff.refused_s() if refused else self._backoff.next_s(answered=answered))
 
     async def _try_once(self) -> bool:
         """Find the hub and talk to it, as a stranger or as a member; return whether it wants none of us for now."""
@@ -194,7 +193,7 @@ class Uplink:
         try:
             adopted = await ask_to_be_let_in(self._url, self._applicant, node_id=self._spool.node_id)
         except (NotLetIn, AdoptionSpoiled) as error:
-            self._tell_refusal("not let in by the hub, asking again every 30 s", reason=str(error))
+            self._tell_refusal("not let in by the hub, asking again less and less often", reason=str(error))
             return True
         if adopted.node_id != self._spool.node_id:
             self._spool.take_place(adopted.node_id, after_boot_epoch=adopted.after_boot_epoch)
@@ -213,7 +212,7 @@ class Uplink:
                 raise
             code, _, text = (error.response.body or b"").decode(errors="replace").strip().partition(": ")
             self._refused += 1
-            self._tell_refusal("kept out by the hub, asking again every 30 s", code=code, reason=text)
+            self._tell_refusal("kept out by the hub, asking again less and less often", code=code, reason=text)
             if code in _KEY_UNKNOWN:
                 credentials.forget_certificate()
             return True
