@@ -3,16 +3,18 @@
 import asyncio
 import itertools
 import ssl
+import time
 from collections.abc import Generator
 from pathlib import Path
 
+import msgspec
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
 from core.wire.builders import hello, tracklet
-from link_fakes import Hub, member, serving, talking, until, uplinking, wait_bytes
+from link_fakes import SECRET, Hub, member, serving, talking, until, uplinking, wait_bytes
 from ruid_core.wire import messages as wm
 from ruid_core.wire.adoption import (
     ADOPTION_SUBPROTOCOL,
@@ -20,6 +22,7 @@ from ruid_core.wire.adoption import (
     AdoptionPending,
     AdoptionRequest,
     NotAdopted,
+    adoption_proof,
     decode_answer,
     encode_adoption,
 )
@@ -27,8 +30,10 @@ from ruid_core.wire.codec import encode
 from ruid_core.wire.uplink import ItemKey
 from ruid_edge.enrolment import Credentials
 from ruid_edge.spool import Spool
+from ruid_hub.access import Access, AccessMode
+from ruid_hub.authority.certificates import key_bytes, read_request
 from ruid_hub.ingest import strangers
-from ruid_hub.nodes import NoSuchNode, NoSuchRequest
+from ruid_hub.nodes import NodeRegister, NoSuchNode, NoSuchRequest
 from ruid_hub.nodes.local import HubUnreachable, command, local_commands
 from ruid_hub.nodes.waiting import WAITING_PER_ADDRESS
 
@@ -58,6 +63,31 @@ def stranger() -> ssl.SSLContext:
 def request(folder: Path, node_id: str = "node1", *, proof: bytes = b"") -> AdoptionRequest:
     credentials = Credentials.open(folder / node_id)
     return AdoptionRequest(1, 1, node_id, "Entrance", "0.1.0", credentials.request(node_id), proof)
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+async def test_only_a_node_that_a_person_lets_in_ends_a_demonstration(
+    hub: Hub, tmp_path: Path, *, by_hand: bool
+) -> None:
+    access = Access(store=hub.store, clock=time.time, mode=AccessMode.DEMONSTRATION)
+    register = NodeRegister(
+        store=hub.store,
+        authority=hub.authority,
+        resume_point=hub.resume_point,
+        clock=time.time,
+        join_secret=SECRET,
+        let_in_by_hand=access.end_demonstration,
+    )
+    asked = request(tmp_path)
+    key_der = key_bytes(read_request(asked.request_der))
+    proof = adoption_proof(SECRET, key_der=key_der, authority_der=hub.authority.certificate_der)
+    await register.ask(msgspec.structs.replace(asked, proof=b"" if by_hand else proof), address="192.0.2.1")
+    if by_hand:
+        [pending] = register.pending()
+        assert access.visitor() is not None
+        await register.approve(pending.code, actor="ada")
+    assert [node.node_id for node in register.nodes()] == ["node1"]
+    assert (access.visitor() is None) is by_hand
 
 
 # --- in ------------------------------------------------------------------------------------------------
