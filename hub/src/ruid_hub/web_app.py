@@ -30,6 +30,7 @@ from litestar.types import Message, Scope
 
 from ruid_hub.access import Access, Caller, Permit, Role, TooManyAttempts
 from ruid_hub.api.accounts import AccountsController
+from ruid_hub.api.by_picture import ByPictureController
 from ruid_hub.api.caller import CSRF_SHOWN, FindCaller
 from ruid_hub.api.cameras import CamerasController, NodesController
 from ruid_hub.api.counts import CountsController, RowsController, SitesController, asked
@@ -50,6 +51,7 @@ from ruid_hub.api.sign_in import (
     sign_out,
 )
 from ruid_hub.api.upkeep import UpkeepController
+from ruid_hub.by_picture import PictureSearch
 from ruid_hub.integrations.metrics import SiteCollector
 from ruid_hub.live.feed import LiveFeed
 from ruid_hub.live.routes import live_stream
@@ -65,6 +67,7 @@ API_ROUTES = (
     HealthController,
     ApiController,
     PeopleController,
+    ByPictureController,
     SightingsController,
     CorrectionsController,
     CountsController,
@@ -106,6 +109,10 @@ REFUSALS = {
     401: ("Please sign in", "This page is for people who are known to this hub."),
     403: ("Not for you", "Your account may not see this page. Ask whoever looks after this hub."),
     404: ("There is nothing here", "The address may be mistyped, or what it showed has expired."),
+    413: (
+        "That is too much",
+        "A picture may have up to 1 MB: make it smaller, 1280 pixels along its longer side suffice.",
+    ),
     500: ("Something went wrong", "The hub noted what happened in its log. Try again in a moment."),
 }
 
@@ -149,6 +156,7 @@ def create_web_app(parts: HubParts, settings: WebSettings) -> Litestar:
     known = {field.name: getattr(parts, field.name) for field in fields(parts)}
     known |= {"templates": templates, "feed": feed, "proxies": settings.proxies, "free_hosts": settings.free_hosts}
     known["streams"] = EventStreams(site=parts.site, access=parts.access, notifier=parts.notifier, clock=parts.clock)
+    known["pictures"] = PictureSearch(nodes=parts.nodes, hand=parts.hand, metrics=parts.metrics)
     known["notices"] = Notices(new_key=lambda: uuid4().hex)
     app = Litestar(
         route_handlers=[*ROUTES, _static_files(settings)],

@@ -13,6 +13,7 @@ from ruid_hub.access import Caller, Reach, Role, Way
 from ruid_hub.live.picture import CARDS_SHOWN
 from ruid_hub.pages import rendering
 from ruid_hub.pages.audit import AuditPage
+from ruid_hub.pages.by_picture import WhoIsMeantPage
 from ruid_hub.pages.cameras import CameraPage, CamerasPage
 from ruid_hub.pages.counts import CountsPage
 from ruid_hub.pages.entry import LoginPage, SetupPage
@@ -92,6 +93,7 @@ PAGES = (
     ErrorPage,
     PeoplePage,
     LookalikesPage,
+    WhoIsMeantPage,
     ReviewPage,
     PersonPage,
     WhyPage,

@@ -15,7 +15,9 @@ from typing import Any, Protocol, cast
 
 from litestar import Litestar, Request
 from litestar.connection import ASGIConnection
+from litestar.datastructures import FormMultiDict
 from litestar.exceptions import (
+    ClientException,
     ImproperlyConfiguredException,
     NotAuthorizedException,
     NotFoundException,
@@ -38,7 +40,7 @@ CHECKED = frozenset({"identity_id", "observation_id", "node_id", "camera_id"})
 """What paths may name and `_within_reach` knows."""
 OWN = frozenset({"session_key"})
 """What paths may name because, without a user's key beside it, it is looked for among the caller's own."""
-FORM = "application/x-www-form-urlencoded"
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 
 class Gate(Protocol):
@@ -180,7 +182,7 @@ async def _unforged(connection: AnyConnection, caller: Caller | None) -> None:
         own_pages_only(connection, proxies)
     elif connection.scope.get("method") not in SAFE:
         own_pages_only(connection, proxies)
-        if not same(await _carried(connection), csrf_of(connection)):
+        if not await _carries(connection, csrf_of(connection)):
             raise PermissionDeniedException("This form is out of date: reload the page and try again.")
 
 
@@ -191,8 +193,22 @@ def csrf_of(connection: AnyConnection) -> str:
     return access.csrf_of(secret)
 
 
-async def _carried(connection: AnyConnection) -> str:
+async def _carries(connection: AnyConnection, token: str) -> bool:
+    """Whether a request's header, or where it has none its form, carries the token."""
     carried = connection.headers.get(CSRF_HEADER)
-    if carried is None and isinstance(connection, Request) and connection.content_type[0] == FORM:
-        carried = (await connection.form()).get(CSRF_FIELD)
-    return carried or ""
+    if carried is not None or not isinstance(connection, Request) or connection.content_type[0] not in FORMS:
+        return same(carried or "", token)
+    form = await form_of(connection)
+    field = form.get(CSRF_FIELD)
+    if isinstance(field, str) and same(field, token):
+        return True
+    await form.close()  # files that nobody looks at any more
+    return False
+
+
+async def form_of(request: Request[Any, Any, Any]) -> FormMultiDict:
+    """The fields and files of a form; raises ClientException for a body that is none."""
+    try:
+        return await request.form()
+    except (UnicodeError, LookupError) as error:  # a part in letters that it does not hold
+        raise ClientException("This form cannot be read.") from error

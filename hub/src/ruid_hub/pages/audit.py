@@ -32,6 +32,7 @@ KINDS = {
 }
 WORDS = {
     "person.look": "looked at",
+    "person.search": "searched with a picture",
     "person.rename": "renamed",
     "person.merge": "merged",
     "person.split": "split",

@@ -82,8 +82,10 @@ class PeoplePage:
     """(camera, name) to choose from."""
     more: str
     """Where the list goes on; empty at its end."""
-    suggestions: int
-    """How many pairs wait for an answer."""
+    pairs: int
+    """How many likely pairs the page of pairs shows."""
+    more_pairs: bool
+    """Others wait behind these, the likeliest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class LookalikesPage:
     example: PersonRow | None
     """Who is looked for; None where the sighting belongs to nobody."""
     example_picture: int | None
+    given_picture: str
+    """Who is looked for, cut out of a picture that somebody brought along, as an address; else empty."""
     found: tuple[Lookalike, ...]
 
 
@@ -125,6 +129,9 @@ class ReviewPage:
 
     frame: Frame
     pairs: tuple[Pair, ...]
+    """The likeliest first."""
+    more: bool
+    """Others come up once these are answered."""
 
 
 @get("/people", guards=LOOKING, include_in_schema=False)
@@ -144,6 +151,7 @@ async def people_page(
     wanted = query.filter(clock(), reachable_cameras(look, site))
     rows, more = await asyncio.to_thread(_people, store, wanted, _cursor(asked.get("after", "")))
     view = site.view(clock(), sees=look.sees)
+    pairs = await _pairs(look, hand, store, site)
     page = PeoplePage(
         frame=look.frame("people"),
         query=query,
@@ -151,7 +159,8 @@ async def people_page(
         present=frozenset(card.identity_id for card in view.people if card.present),
         cameras=tuple((seen.camera, seen.name) for seen in view.cameras),
         more="" if more is None else query.address(more),
-        suggestions=len(await _pairs(look, hand, store, site)),
+        pairs=len(pairs[:SUGGESTIONS]),
+        more_pairs=len(pairs) > SUGGESTIONS,
     )
     return look.block(page, "list") if look.partial else look.page(page)
 
@@ -169,13 +178,13 @@ async def lookalikes_page(
     if example is None:
         raise NotFoundException
     look.must_cover(*example.cameras)
-    likenesses, notice = await _likenesses(hand.similar(identity_id, LOOKALIKES))
-    found = await asyncio.to_thread(_lookalikes, store, likenesses)
+    found, notice = await shown_lookalikes(hand.similar(identity_id, LOOKALIKES), look, site)
     page = LookalikesPage(
         frame=look.frame("people", notice),
         example=named(example, site, look),
         example_picture=named(example, site, look).thumbnail_id,
-        found=_shown(found, site, look),
+        given_picture="",
+        found=found,
     )
     return look.page(page)
 
@@ -190,17 +199,16 @@ async def sighting_lookalikes_page(
         raise NotFoundException
     track, identity_id, embedding = sighting
     look.must_cover(track.camera)
-    if embedding is None:
-        likenesses, notice = [], EXPIRED
-    else:
-        likenesses, notice = await _likenesses(hand.search_by_embedding(embedding, LOOKALIKES))
-    found = await asyncio.to_thread(_lookalikes, store, likenesses)
+    found, notice = (), EXPIRED
+    if embedding is not None:
+        found, notice = await shown_lookalikes(hand.search_by_embedding(embedding, LOOKALIKES), look, site)
     example = await asyncio.to_thread(_person, store, identity_id or "")
     page = LookalikesPage(
         frame=look.frame("people", notice),
         example=None if example is None else named(example, site, look),
         example_picture=observation_id,
-        found=_shown(found, site, look),
+        given_picture="",
+        found=found,
     )
     return look.page(page)
 
@@ -211,7 +219,7 @@ async def review_page(
 ) -> Response[str]:
     """Pairs that may be one person."""
     pairs = await _pairs(look, hand, store, site)
-    return look.page(ReviewPage(look.frame("people"), pairs))
+    return look.page(ReviewPage(look.frame("people"), pairs[:SUGGESTIONS], more=len(pairs) > SUGGESTIONS))
 
 
 @post("/people/review", guards=CORRECTING, include_in_schema=False)
@@ -292,24 +300,23 @@ def _lookalikes(store: Store, likenesses: Sequence[Likeness]) -> list[Lookalike]
     ]
 
 
-def _shown(found: Sequence[Lookalike], site: Site, look: Look) -> tuple[Lookalike, ...]:
-    return tuple(
-        replace(likeness, person=named(likeness.person, site, look))
-        for likeness in found
-        if look.caller.reach.covers_any(likeness.person.cameras)
-    )
-
-
-async def _likenesses(search: Awaitable[list[Likeness]]) -> tuple[list[Likeness], Notice | None]:
+async def shown_lookalikes(
+    search: Awaitable[list[Likeness]], look: Look, site: Site
+) -> tuple[tuple[Lookalike, ...], Notice | None]:
+    """Of those whom a search finds, the ones within the caller's reach; or why it was refused."""
     try:
-        return await search, None
+        likenesses = await search
     except HandError as error:
-        return [], refusal(error)
+        return (), refusal(error)
+    found = await asyncio.to_thread(_lookalikes, look.store, likenesses)
+    within_reach = (likeness for likeness in found if look.caller.reach.covers_any(likeness.person.cameras))
+    return tuple(replace(likeness, person=named(likeness.person, site, look)) for likeness in within_reach), None
 
 
 async def _pairs(look: Look, hand: OperatorHand, store: Store, site: Site) -> tuple[Pair, ...]:
+    """The likeliest, one more than are shown: its being there says that there are others."""
     try:
-        suggestions = await hand.suggestions(SUGGESTIONS)
+        suggestions = await hand.suggestions(SUGGESTIONS + 1)
     except HandError:
         return ()
     known = await asyncio.to_thread(_both, store, suggestions)

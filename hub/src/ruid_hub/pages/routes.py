@@ -7,7 +7,19 @@ from litestar import Response, get
 from ruid_hub.access import Role
 from ruid_hub.api.given import Given
 from ruid_hub.api.guards import requires
-from ruid_hub.pages import audit, cameras, counts, entry, integrations, people, person, settings, sign, sites
+from ruid_hub.pages import (
+    audit,
+    by_picture,
+    cameras,
+    counts,
+    entry,
+    integrations,
+    people,
+    person,
+    settings,
+    sign,
+    sites,
+)
 from ruid_hub.pages.look import Look, html
 from ruid_hub.site import Site
 
@@ -26,6 +38,8 @@ PAGES = (
     people.answer_review,
     people.lookalikes_page,
     people.sighting_lookalikes_page,
+    by_picture.find_by_picture,
+    by_picture.find_by_person,
     person.person_page,
     person.why_page,
     person.rename,
