@@ -5,6 +5,9 @@ import subprocess
 import sys
 
 import pytest
+import structlog
+
+from ruid_hub.app import configure_logging
 
 ASK = """
 import os, sys
@@ -28,3 +31,17 @@ def test_a_hub_works_on_matrices_in_one_thread_unless_it_is_told_otherwise(progr
             check=True,
         )
         assert ended.stdout.strip() == expected
+
+
+def test_an_error_in_the_log_is_a_plain_traceback_without_the_values_of_variables(capsys: pytest.CaptureFixture[str]):
+    configure_logging("info")
+    password = "four " + "random words"
+    try:
+        int(password[:1])
+    except ValueError:
+        structlog.get_logger("test").exception("it failed")
+    finally:
+        structlog.reset_defaults()
+    said = capsys.readouterr().err
+    assert "ValueError: invalid literal" in said
+    assert password not in said

@@ -64,7 +64,7 @@ _log = structlog.get_logger("hub")
 
 def run_hub(settings: HubSettings) -> None:
     """Run a hub until it is told to stop; raise the `HubError` that ended it, if one did."""
-    _configure_logging(settings.log_level)
+    configure_logging(settings.log_level)
     _make_state_folder(settings)
     clear_update_lock(os.environ)
     asyncio.run(_run(settings))
@@ -77,6 +77,7 @@ async def _run(settings: HubSettings) -> None:
     authority = _open_authority(settings)
     presence = Presence(authority.hub_id, authority.fingerprint, settings.node_port)
     if not await _is_hub(settings, presence, stop):
+        _log.info("stopped: this device was not the hub")
         return
     if not await _has_room_for_update(settings, stop):
         return
@@ -429,14 +430,21 @@ def _write_summary(path: Path, summary: dict[str, object]) -> None:
     path.write_text(json.dumps(summary), encoding="utf-8")
 
 
-def _configure_logging(level: str) -> None:
+def configure_logging(level: str) -> None:
+    """Terse lines on standard error: time, level, what happened, values."""
     for chatty in ("uvicorn.error", "websockets.server"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, pad_level=False),
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                pad_event_to=0,
+                pad_level=False,
+                # The usual one shows the values of variables, passwords among them, and holds up all else meanwhile.
+                exception_formatter=structlog.dev.plain_traceback,
+            ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
