@@ -50,9 +50,8 @@ def site(former_images: None, tmp_path: Path) -> Generator[Composed]:
 def start(site: Composed, images: dict[str, str], *services: str) -> None:
     """Have these services run from these images; those that are not named stay as they are."""
     health = {"interval": "2s", "timeout": "60s"}
-    described = {service: {"image": image, "healthcheck": health} for service, image in images.items()}
-    described["edge"] = described["edge"] | PLAIN
-    text = yaml.safe_dump({"version": "2.4", "services": described})
+    alike = {service: {"image": image, "healthcheck": health} for service, image in images.items()}
+    text = yaml.safe_dump({"version": "2.4", "services": {**alike, "edge": {**alike["edge"], **PLAIN}}})
     site.files[-1].write_text(text, encoding="utf-8")
     site.compose("up", "--detach", "--no-build", "--no-deps", *(services or IMAGES))
     is_healthy(site, "hub")
