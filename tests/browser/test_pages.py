@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from ruid_hub.parts import HubParts
 from ruid_hub.store import Arrival, Store, open_store
 from ruid_hub.store.links import Admission, write_admission
 from ruid_hub.store.tables import identities
-from ruid_hub.web_app import WebSettings, create_web_app
+from ruid_hub.web_app import REFUSALS, WebSettings, create_web_app
 from tooling import require_file
 
 HOSTILE = """"><script>window.hacked = 1</script><img src=x onerror="window.hacked = 2">{{ 7*7 }}"""
@@ -166,15 +167,9 @@ def test_every_page_is_looked_at():
 @pytest.mark.parametrize("window", ["phone", "desktop"])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_whole(whole: WholeHub, windows: dict[str, Page], name: str, window: str):
-    page, sizes = windows[window], list[int]()
-
-    def weigh(response: Any) -> None:
-        if "/stream" not in response.url and "/still" not in response.url:
-            sizes.append(response.request.sizes()["responseBodySize"])
-
-    page.on("response", weigh)
-    answer = page.goto(whole.url.rstrip("/") + PAGES[name])
-    page.remove_listener("response", weigh)
+    page = windows[window]
+    with light(page):
+        answer = page.goto(whole.url.rstrip("/") + PAGES[name])
     assert answer is not None
     assert answer.status == (404 if name == "missing" else 200)
     expect(page.locator("main")).to_be_visible()
@@ -182,11 +177,25 @@ def test_a_page_is_whole(whole: WholeHub, windows: dict[str, Page], name: str, w
     assert page.evaluate("window.hacked") is None
     assert page.locator("main script, [onerror], main img[src=x]").count() == 0
     assert "49" not in page.title()
-    assert sum(sizes) < BYTES_A_PAGE
     assert grave_violations(page) == []
     open_everything(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # pyright: ignore[reportOptionalSubscript]
     assert grave_violations(page) == []
+
+
+@contextmanager
+def light(page: Page) -> Generator[None]:
+    """What is loaded meanwhile weighs no more than a page may."""
+    sizes: list[int] = []
+
+    def weigh(response: Any) -> None:
+        if "/stream" not in response.url and "/still" not in response.url:
+            sizes.append(response.request.sizes()["responseBodySize"])
+
+    page.on("response", weigh)
+    yield
+    page.remove_listener("response", weigh)
+    assert 1000 < sum(sizes) < BYTES_A_PAGE
 
 
 def grave_violations(page: Page) -> list[str]:
@@ -211,8 +220,36 @@ def test_the_way_in_is_whole_too(tmp_path: Path, windows: dict[str, Page], path:
     if path == "/login":
         Access(store=store, clock=lambda: NOON_S).accounts.add_user("mara", role=Role.ADMIN, password=None)
     hub = ClosedHub(store)
-    page.goto(hub.url.rstrip("/") + ENTRIES[path])
+    with light(page):
+        page.goto(hub.url.rstrip("/") + ENTRIES[path])
     expect(page.get_by_test_id("trouble")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # pyright: ignore[reportOptionalSubscript]
+    assert grave_violations(page) == []
+    hub.stop()
+    store.close()
+
+
+@pytest.mark.parametrize("window", ["phone", "desktop"])
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_an_error_is_a_whole_page_before_anybody_is_known(
+    tmp_path: Path, windows: dict[str, Page], monkeypatch: pytest.MonkeyPatch, status: int, window: str
+):
+    store, page = open_store(tmp_path / "hub.db"), windows[window]
+    Access(store=store, clock=lambda: NOON_S).accounts.add_user("mara", role=Role.ADMIN, password=None)
+    hub = ClosedHub(store)
+    page.goto(f"{hub.url}login")
+    with light(page):
+        if status == 403:
+            page.evaluate("document.querySelector('[name=_csrf]').value = 'forged'")
+            page.get_by_label("Name").fill("mara")
+            page.get_by_label("Password").fill("four random words")
+            page.get_by_role("button", name="Sign in").click()
+        elif status == 404:
+            page.goto(f"{hub.url}nothing/here")
+        else:
+            monkeypatch.setattr("ruid_hub.pages.entry.own_path", None)
+            page.goto(f"{hub.url}login")
+        expect(page.get_by_test_id("error-title")).to_have_text(REFUSALS[status][0])
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # pyright: ignore[reportOptionalSubscript]
     assert grave_violations(page) == []
     hub.stop()
@@ -300,3 +337,15 @@ def test_a_live_page_that_was_signed_out_elsewhere_leads_to_the_way_in(tmp_path:
     context.close()
     hub.stop()
     store.close()
+
+
+@pytest.mark.parametrize("window", ["phone", "desktop"])
+def test_what_became_of_a_form_far_down_is_seen_there(whole: WholeHub, windows: dict[str, Page], window: str):
+    page = windows[window]
+    page.goto(f"{whole.url}settings")
+    page.get_by_text("Make a token").click()
+    page.get_by_label("What for").fill("Research")
+    page.get_by_role("button", name="Make it").click()
+    expect(page).to_have_url(re.compile("#tokens"))
+    expect(page.get_by_test_id("notice")).to_be_in_viewport()
+    assert grave_violations(page) == []

@@ -61,7 +61,8 @@
 
   // Who walks from a line's left to its right, seen from its start to its end, goes in.
   const arrow = ([[x1, y1], [x2, y2]]) => {
-    const { clientWidth: width, clientHeight: height } = board;
+    // Before its picture has come the board has no size.
+    const width = board.clientWidth || 1, height = board.clientHeight || 1;
     const dx = (x2 - x1) * width, dy = (y2 - y1) * height;
     const length = Math.hypot(dx, dy) || 1;
     const at = (along, aside) => [(x1 + x2) / 2 + ((dx * along - dy * aside) / length / width), (y1 + y2) / 2 + ((dy * along + dx * aside) / length / height)];
