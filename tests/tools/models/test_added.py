@@ -174,7 +174,7 @@ def test_a_file_is_copied_and_an_embedder_tried_as_one(tmp_path: Path, folder: P
         (str(DETECTOR), {"name": "mine", "family": "yolo"}, "no family 'yolo'"),
         (str(DETECTOR), {"name": "mine", "family": "yolox"}, "are those of nanodet, not of yolox"),
         (str(DETECTOR), {"name": "mine", "sha256": "abc"}, "64 hexadecimal digits"),
-        (str(models_folder() / "reid-osnet.int8.onnx"), {"name": "mine"}, "not a person detector"),
+        (str(models_folder() / "reid-osnet.int8.onnx"), {"name": "mine"}, "not a person detector.*say --embedder"),
     ],
 )
 def test_what_cannot_be_added_is_told(what: str, said: dict[str, str], reason: str, folder: Path) -> None:

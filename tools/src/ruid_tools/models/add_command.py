@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from ruid_edge.inference.cards import added_models_folder, read_card, shipped_cards
 from ruid_tools.models.added import Wish, add_model
@@ -75,10 +75,15 @@ def list_models(*, json: bool = False) -> None:
     if json:
         Console().print_json(json_text.dumps(rows))
         return
-    table = Table("name", "state", "family", "licence", "trust", "source")
+    table = Table("name", "state", "family", "licence", "trust", Column("source", overflow="fold"))
     for row in rows:
-        table.add_row(*row.values())
+        table.add_row(*({**row, "licence": _short(row["licence"]), "source": _short(row["source"])}).values())
     Console().print(table)
+
+
+def _short(text: str) -> str:
+    """Return what stands before the first bracket: cards say the rest."""
+    return text.split(" (", 1)[0]
 
 
 def _trust(entry: CatalogueEntry, pins: Mapping[str, str]) -> str:

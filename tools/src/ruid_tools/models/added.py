@@ -11,6 +11,7 @@ import numpy as np
 from ruid_core.vision import Family
 from ruid_edge.inference import InferenceError, ModelCard, load_detector, load_embedder
 from ruid_edge.inference.cards import CARD_SUFFIX, file_sha256, shipped_cards
+from ruid_edge.inference.errors import UnknownFamilyError
 from ruid_tools.errors import ToolError
 from ruid_tools.models.catalogue import DETECTOR, EMBEDDER, CatalogueEntry, find_entry
 from ruid_tools.models.download import fetch
@@ -143,7 +144,8 @@ def _tried(partial: Path, origin: _Origin, folder: Path) -> str:
     try:
         family = _embedders_family(trial) if origin.kind == EMBEDDER else _detectors_family(trial)
     except InferenceError as error:
-        raise AddingError(str(error).replace(str(trial), origin.source)) from error
+        hint = "; if it is an embedder, say --embedder" if isinstance(error, UnknownFamilyError) else ""
+        raise AddingError(str(error).replace(str(trial), origin.source) + hint) from error
     finally:
         trial.rename(partial)
     if origin.kind == DETECTOR and origin.family not in {"", family}:
