@@ -1,18 +1,19 @@
 """A batch from the nodes in one transaction: a few statements for each table, however many rows there are.
 
-What is there already is skipped. The caller opens and ends the transaction; all keys are looked up anew in each, so
-a rollback cannot leave one behind that is wrong.
+What is there already is skipped. The caller opens and ends the transaction; keys that it makes are looked up anew in
+the next one, so a rollback cannot leave one behind that is wrong.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, Executable
 
 from ruid_hub.observations import Assignment, Observation
 from ruid_hub.store import statements
 from ruid_hub.store.counts import HOUR_S
+from ruid_hub.store.prepared import Prepared, Values
 from ruid_hub.store.rows import (
     Arrival,
     CommitOutcome,
@@ -27,29 +28,39 @@ from ruid_hub.store.statements import Upserts, upserts
 
 NEWCOMER = "new"
 DOUBTFUL = frozenset({"pending", "uncertain"})
+_MOST_REMEMBERED = 10_000
 
 Number = tuple[int, int, int]
 """Node key, boot epoch and sequence number: what an item is known by for ever."""
-Values = dict[str, Any]
 _Row = TypeVar("_Row", bound=Committed)
+_Numbered = tuple[Number, _Row]
 
 
-def write_batch(connection: Connection, rows: Sequence[Committed]) -> CommitOutcome:
+class KnownKeys:
+    """The keys of nodes and cameras that were committed: neither is ever removed. One for each database."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, int] = {}
+        self.cameras: dict[str, int] = {}
+
+
+def write_batch(connection: Connection, rows: Sequence[Committed], known: KnownKeys) -> CommitOutcome:
     """Write the rows, skip what is there already, and move every node's resume point forward."""
     if not rows:
         return CommitOutcome(0, 0)
-    batch = _Batch.of(connection, rows)
+    batch, numbered = _Batch.of(connection, rows, known)
+    seen = _of_kind(numbered, ObservationRow)
     fresh = {
-        ObservationRow: batch.write_observations(_of_kind(rows, ObservationRow)),
-        GapRow: batch.write_once(batch.upserts.gap, _of_kind(rows, GapRow), batch.gap_values),
-        DroppedRow: batch.write_once(batch.upserts.drop, _of_kind(rows, DroppedRow), batch.dropped_values),
-        CrossingRow: batch.write_once(batch.upserts.crossing, _of_kind(rows, CrossingRow), batch.crossing_values),
-        StayRow: batch.write_stays(_of_kind(rows, StayRow)),
+        ObservationRow: batch.write_observations(seen),
+        GapRow: batch.write_once(batch.upserts.gap, _of_kind(numbered, GapRow), batch.gap_values),
+        DroppedRow: batch.write_once(batch.upserts.drop, _of_kind(numbered, DroppedRow), batch.dropped_values),
+        CrossingRow: batch.write_once(batch.upserts.crossing, _of_kind(numbered, CrossingRow), batch.crossing_values),
+        StayRow: batch.write_stays(_of_kind(numbered, StayRow)),
     }
-    batch.move_resume_points(rows)
-    batch.note_running(_of_kind(rows, ObservationRow))
+    batch.move_resume_points(number for number, _ in numbered)
+    batch.note_running(seen)
     # Whoever comes first with a number has it: the same once more in this batch finds it taken.
-    written = [fresh[type(row)].pop(batch.number(row), None) for row in rows]
+    written = [fresh[type(row)].pop(number, None) for number, row in numbered]
     stored = sum(key is not None for key in written)
     observation_ids = tuple(
         key if isinstance(row, ObservationRow) else None for key, row in zip(written, rows, strict=True)
@@ -57,10 +68,10 @@ def write_batch(connection: Connection, rows: Sequence[Committed]) -> CommitOutc
     return CommitOutcome(stored, len(rows) - stored, observation_ids)
 
 
-def write_arrivals(connection: Connection, arrivals: Sequence[Arrival]) -> None:
+def write_arrivals(connection: Connection, arrivals: Sequence[Arrival], known: KnownKeys) -> None:
     """Keep which nodes run and what their cameras are called; of what is told of one twice the last stands."""
     says = upserts(connection)
-    node_keys = _node_keys(connection, says, {arrival.node_id for arrival in arrivals})
+    node_keys = _node_keys(connection, says, {arrival.node_id for arrival in arrivals}, known)
     names = [
         {"node_key": node_keys[arrival.node_id], "camera": camera, "name": name}
         for arrival in arrivals
@@ -71,56 +82,59 @@ def write_arrivals(connection: Connection, arrivals: Sequence[Arrival]) -> None:
         for arrival in arrivals
         if arrival.boot_epoch is not None
     ]
-    for statement, values in ((says.camera_name, names), (says.boot, ran)):
-        if values:
-            connection.execute(statement, values)
+    says.camera_name.write(connection, _last_of_each(names, "camera"))
+    # Each in its turn: one statement may not touch a row twice.
+    for boot in ran:
+        says.boot.write(connection, [boot])
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """The keys of the nodes and cameras of one transaction's rows, and what is written with them."""
+    """The keys of the cameras of one transaction's rows, and what is written with them."""
 
     connection: Connection
     upserts: Upserts
-    node_keys: dict[str, int]
     camera_keys: dict[str, int]
 
     @classmethod
-    def of(cls, connection: Connection, rows: Sequence[Committed]) -> "_Batch":
-        says = upserts(connection)
-        node_keys = _node_keys(connection, says, {origin(row)[0] for row in rows})
-        homes = {camera: origin(row)[0] for row in rows if (camera := _camera_of(row))}
-        return cls(connection, says, node_keys, _camera_keys(connection, says, homes, node_keys))
+    def of(
+        cls, connection: Connection, rows: Sequence[Committed], known: KnownKeys
+    ) -> tuple["_Batch", list[_Numbered[Committed]]]:
+        says, origins = upserts(connection), [_origin(row) for row in rows]
+        node_keys = _node_keys(connection, says, {node_id for node_id, _, _ in origins}, known)
+        homes = {
+            camera: node_id for row, (node_id, _, _) in zip(rows, origins, strict=True) if (camera := _camera_of(row))
+        }
+        batch = cls(connection, says, _camera_keys(connection, says, homes, node_keys, known))
+        numbers = [(node_keys[node_id], boot_epoch, seq) for node_id, boot_epoch, seq in origins]
+        return batch, list(zip(numbers, rows, strict=True))
 
-    def number(self, row: Committed) -> Number:
-        node_id, boot_epoch, seq = origin(row)
-        return self.node_keys[node_id], boot_epoch, seq
-
-    def numbered(self, row: Committed) -> Values:
-        node_key, boot_epoch, seq = self.number(row)
-        return {"node_key": node_key, "boot_epoch": boot_epoch, "seq": seq}
-
-    def insert(self, statement: Executable, values: Sequence[Values]) -> dict[Number, int]:
+    def write_once(
+        self, statement: Prepared, rows: Sequence[_Numbered[_Row]], values_of: Callable[[_Row], Values]
+    ) -> dict[Number, int]:
         """Insert what is not there yet; return the new rows' keys by number."""
-        inserted = self.connection.execute(statement, values) if values else ()
+        values = [_number_values(number) | values_of(row) for number, row in rows]
+        inserted = statement.write(self.connection, values)
         return {(node_key, boot_epoch, seq): key for key, node_key, boot_epoch, seq in inserted}
-
-    def write_once(self, statement: Executable, rows: Sequence[_Row], values_of: Any) -> dict[Number, int]:
-        return self.insert(statement, [self.numbered(row) | values_of(row) for row in rows])
 
     # --- tracklets -------------------------------------------------------------------------------------
 
-    def write_observations(self, rows: Sequence[ObservationRow]) -> dict[Number, int]:
+    def write_observations(self, rows: Sequence[_Numbered[ObservationRow]]) -> dict[Number, int]:
         fresh = self.write_once(self.upserts.observation, rows, self.observation_values)
-        first = {self.number(row): row for row in reversed(rows)}
+        first = dict(reversed(rows))
         new = [(fresh[number], row) for number, row in first.items() if number in fresh]
         new.sort(key=lambda written: written[0])
-        self._write_all(statements.INSERT_EMBEDDINGS, filter(None, (_embeddings_values(*written) for written in new)))
-        self._write_all(statements.INSERT_THUMBNAIL, filter(None, (_thumbnail_values(*written) for written in new)))
+        says, connection = self.upserts, self.connection
+        says.embeddings.write(
+            connection, [_embeddings_values(*each) for each in new if each[1].observation.embeddings.size]
+        )
+        says.thumbnail.write(
+            connection, [_thumbnail_values(*each) for each in new if each[1].observation.thumbnail_jpeg]
+        )
         identity_keys = self._identity_keys(row for _, row in new)
-        self._write_all(statements.ASSIGN, _assignment_values(new, identity_keys))
-        # Row by row, in order: a track has one appearance for all its parts of an hour.
-        self._write_all(self.upserts.appearance, (self._appearance_values(*written, identity_keys) for written in new))
+        says.assign.write(connection, _assignment_values(new, identity_keys))
+        for some in _one_of_each([self._appearance_values(*each, identity_keys) for each in new]):
+            says.appearance.write(connection, some)
         return fresh
 
     def observation_values(self, row: ObservationRow) -> Values:
@@ -155,7 +169,7 @@ class _Batch:
             {"identity_id": identity_id, "first_seen_s": first_s, "last_seen_s": last_s}
             for identity_id, (first_s, last_s) in spans.items()
         ]
-        widened = self.connection.execute(self.upserts.identity, values) if values else ()
+        widened = self.upserts.identity.write(self.connection, values)
         return {identity_id: identity_key for identity_key, identity_id in widened}
 
     def _appearance_values(self, observation_id: int, row: ObservationRow, identity_keys: dict[str, int]) -> Values:
@@ -202,10 +216,10 @@ class _Batch:
             "received_at_s": row.received_at_s,
         }
 
-    def write_stays(self, rows: Sequence[StayRow]) -> dict[Number, int]:
+    def write_stays(self, rows: Sequence[_Numbered[StayRow]]) -> dict[Number, int]:
         """One at a time: a later item of a batch replaces an earlier one of the same stay."""
         written: dict[Number, int] = {}
-        for row in rows:
+        for number, row in rows:
             values = {
                 "camera_key": self.camera_keys[row.track.camera],
                 "track_id": row.track.track_id,
@@ -215,49 +229,60 @@ class _Batch:
                 "left_at_s": row.left_at_s,
                 "final": row.final,
             }
-            stay_key = self.connection.scalar(self.upserts.stay, self.numbered(row) | values)
+            stay_key = self.connection.scalar(self.upserts.stay, _number_values(number) | values)
             if stay_key is not None:
-                written[self.number(row)] = stay_key
+                written[number] = stay_key
         return written
 
     # --- nodes -----------------------------------------------------------------------------------------
 
-    def move_resume_points(self, rows: Sequence[Committed]) -> None:
+    def move_resume_points(self, numbers: Iterable[Number]) -> None:
         newest: dict[int, tuple[int, int]] = {}
-        for row in rows:
-            node_key, *point = self.number(row)
+        for node_key, *point in numbers:
             newest[node_key] = max(newest.get(node_key, (-1, -1)), (point[0], point[1]))
-        self._write_all(
-            statements.MOVE_RESUME_POINT,
-            ({"chosen_key": key, "boot_epoch": boot, "seq": seq} for key, (boot, seq) in newest.items()),
-        )
+        moves = [{"chosen_key": key, "boot_epoch": boot, "seq": seq} for key, (boot, seq) in newest.items()]
+        self.upserts.move_resume_point.write(self.connection, moves)
 
-    def note_running(self, rows: Sequence[ObservationRow]) -> None:
+    def note_running(self, rows: Sequence[_Numbered[ObservationRow]]) -> None:
         """What comes late from before a restart tells how long the node had been running then."""
         ran: dict[tuple[int, int], float] = {}
-        for row in rows:
-            seen = row.observation
-            boot, seen_s = self.number(row)[:2], min(seen.ended_at_s, seen.received_at_s)
+        for (node_key, boot_epoch, _), row in rows:
+            boot, seen_s = (node_key, boot_epoch), _taken_at_s(row.observation)
             ran[boot] = max(ran.get(boot, seen_s), seen_s)
-        self._write_all(
-            self.upserts.boot,
-            (_boot_values(boot, at_s) for boot, at_s in ran.items()),
-        )
-
-    def _write_all(self, statement: Executable, values: Iterable[Values]) -> None:
-        if listed := list(values):
-            self.connection.execute(statement, listed)
+        self.upserts.boot.write(self.connection, [_boot_values(boot, at_s) for boot, at_s in ran.items()])
 
 
-def origin(row: Committed) -> tuple[str, int, int]:
+def _one_of_each(appearances: Iterable[Values]) -> Iterator[list[Values]]:
+    """In order, and no track's hour twice among those written at once: the parts of a track are of one appearance."""
+    some: dict[tuple[int, ...], Values] = {}
+    for values in appearances:
+        which = (values["camera_key"], values["boot_epoch"], values["track_id"], values["hour"])
+        if which in some:
+            yield list(some.values())
+            some.clear()
+        some[which] = values
+    if some:
+        yield list(some.values())
+
+
+def _last_of_each(rows: Iterable[Values], name: str) -> list[Values]:
+    return list({values[name]: values for values in rows}.values())
+
+
+def _number_values(number: Number) -> Values:
+    node_key, boot_epoch, seq = number
+    return {"node_key": node_key, "boot_epoch": boot_epoch, "seq": seq}
+
+
+def _origin(row: Committed) -> tuple[str, int, int]:
     """Node, boot epoch and sequence number of the item that a row is made of."""
     if isinstance(row, ObservationRow):
         return row.observation.node_id, row.observation.boot_epoch, row.observation.seq
     return row.node_id, row.boot_epoch, row.seq
 
 
-def _of_kind(rows: Iterable[Committed], kind: type[_Row]) -> list[_Row]:
-    return [row for row in rows if isinstance(row, kind)]
+def _of_kind(rows: Iterable[_Numbered[Committed]], kind: type[_Row]) -> list[_Numbered[_Row]]:
+    return [(number, row) for number, row in rows if isinstance(row, kind)]
 
 
 def _camera_of(row: Committed) -> str:
@@ -272,30 +297,43 @@ def _camera_of(row: Committed) -> str:
             return ""
 
 
-def _node_keys(connection: Connection, says: Upserts, node_ids: set[str]) -> dict[str, int]:
-    known = _known(connection, statements.NODE_KEYS, node_ids)
-    if missing := sorted(node_ids - known.keys()):
+def _node_keys(connection: Connection, says: Upserts, node_ids: set[str], known: KnownKeys) -> dict[str, int]:
+    keys = _remembered(connection, statements.NODE_KEYS, node_ids, known.nodes)
+    if missing := sorted(node_ids - keys.keys()):
         connection.execute(says.node, [{"node_id": node_id} for node_id in missing])
-        known |= _known(connection, statements.NODE_KEYS, missing)
-    return known
+        keys |= _looked_up(connection, statements.NODE_KEYS, missing)
+    return keys
 
 
 def _camera_keys(
-    connection: Connection, says: Upserts, homes: dict[str, str], node_keys: dict[str, int]
+    connection: Connection, says: Upserts, homes: dict[str, str], node_keys: dict[str, int], known: KnownKeys
 ) -> dict[str, int]:
     """A camera that no hello has named yet goes by its id."""
-    known = _known(connection, statements.CAMERA_KEYS, homes)
-    if missing := sorted(homes.keys() - known.keys()):
+    keys = _remembered(connection, statements.CAMERA_KEYS, homes.keys(), known.cameras)
+    if missing := sorted(homes.keys() - keys.keys()):
         values = [
             {"node_key": node_keys[homes[camera]], "camera": camera, "name": camera.rpartition("/")[2]}
             for camera in missing
         ]
         connection.execute(says.camera, values)
-        known |= _known(connection, statements.CAMERA_KEYS, missing)
-    return known
+        keys |= _looked_up(connection, statements.CAMERA_KEYS, missing)
+    return keys
 
 
-def _known(connection: Connection, statement: Executable, names: Iterable[str]) -> dict[str, int]:
+def _remembered(
+    connection: Connection, statement: Executable, names: Set[str], remembered: dict[str, int]
+) -> dict[str, int]:
+    """The keys of the names that were there before this transaction; those alone may be remembered."""
+    if unknown := names - remembered.keys():
+        if len(remembered) > _MOST_REMEMBERED:
+            remembered.clear()
+        found = _looked_up(connection, statement, unknown)
+        remembered |= found
+        return {name: remembered[name] for name in names & remembered.keys()}
+    return {name: remembered[name] for name in names}
+
+
+def _looked_up(connection: Connection, statement: Executable, names: Iterable[str]) -> dict[str, int]:
     """The keys of the names that are there. Few lengths of lists, because each is a statement that is kept prepared."""
     listed = sorted(names)
     padding = listed[-1:] * ((1 << max(0, len(listed) - 1).bit_length()) - len(listed))
@@ -307,10 +345,8 @@ def _boot_values(boot: tuple[int, int], at_s: float) -> Values:
     return {"node_key": node_key, "boot_epoch": boot_epoch, "started_at_s": at_s, "heard_at_s": at_s}
 
 
-def _embeddings_values(observation_id: int, row: ObservationRow) -> Values | None:
+def _embeddings_values(observation_id: int, row: ObservationRow) -> Values:
     seen = row.observation
-    if not seen.embeddings.size:
-        return None
     return {
         "observation_id": observation_id,
         "taken_at_s": _taken_at_s(seen),
@@ -321,10 +357,8 @@ def _embeddings_values(observation_id: int, row: ObservationRow) -> Values | Non
     }
 
 
-def _thumbnail_values(observation_id: int, row: ObservationRow) -> Values | None:
+def _thumbnail_values(observation_id: int, row: ObservationRow) -> Values:
     seen = row.observation
-    if not seen.thumbnail_jpeg:
-        return None
     return {"observation_id": observation_id, "taken_at_s": _taken_at_s(seen), "jpeg": seen.thumbnail_jpeg}
 
 
@@ -333,7 +367,7 @@ def _taken_at_s(seen: Observation) -> float:
     return min(seen.ended_at_s, seen.received_at_s)
 
 
-def _assignment_values(new: Iterable[tuple[int, ObservationRow]], identity_keys: dict[str, int]) -> Iterable[Values]:
+def _assignment_values(new: Iterable[tuple[int, ObservationRow]], identity_keys: dict[str, int]) -> list[Values]:
     assigned: list[tuple[int, Assignment]] = [
         (observation_id, row.assignment) for observation_id, row in new if row.assignment is not None
     ]

@@ -240,7 +240,7 @@ def items_lost(connection: Connection, asked: Span, node_keys: Iterable[int]) ->
 def note_running(connection: Connection, node_key: int, boot_epoch: int, at_s: float) -> None:
     """The same, for a node whose key is known."""
     row = {"node_key": node_key, "boot_epoch": boot_epoch, "started_at_s": at_s, "heard_at_s": at_s}
-    connection.execute(upserts(connection).boot, row)
+    upserts(connection).boot.write(connection, [row])
 
 
 def note_heard(connection: Connection, heard_at_s: Mapping[str, float]) -> None:

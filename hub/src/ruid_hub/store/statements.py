@@ -1,5 +1,6 @@
 """The statements that run for every item, built once a dialect: building one costs more than running it."""
 
+from collections.abc import Iterable, Set
 from functools import cache
 from typing import Any
 
@@ -8,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Executable,
+    Insert,
     Table,
     and_,
     bindparam,
@@ -22,6 +24,7 @@ from sqlalchemy import (
 )
 
 from ruid_hub.store.dialects import greater, insert_for, lesser
+from ruid_hub.store.prepared import Prepared, PreparedUpdate
 from ruid_hub.store.tables import (
     appearances,
     boots,
@@ -37,8 +40,6 @@ from ruid_hub.store.tables import (
     thumbnails,
 )
 
-INSERT_EMBEDDINGS = insert(embeddings)
-INSERT_THUMBNAIL = insert(thumbnails)
 NODE_KEYS = select(nodes.c.node_id, nodes.c.node_key).where(nodes.c.node_id.in_(bindparam("names", expanding=True)))
 CAMERA_KEYS = select(cameras.c.camera, cameras.c.camera_key).where(
     cameras.c.camera.in_(bindparam("names", expanding=True))
@@ -46,7 +47,7 @@ CAMERA_KEYS = select(cameras.c.camera, cameras.c.camera_key).where(
 NODE_KEY = select(nodes.c.node_key).where(nodes.c.node_id == bindparam("node_id"))
 CAMERA_KEY = select(cameras.c.camera_key).where(cameras.c.camera == bindparam("camera"))
 
-ASSIGN = (
+_ASSIGN = (
     update(observations)
     .where(observations.c.observation_id == bindparam("chosen_id"))
     .values(
@@ -57,7 +58,7 @@ ASSIGN = (
 )
 
 _point = tuple_(bindparam("boot_epoch", type_=nodes.c.resume_seq.type), bindparam("seq", type_=nodes.c.resume_seq.type))
-MOVE_RESUME_POINT = (
+_MOVE_RESUME_POINT = (
     update(nodes)
     .where(
         nodes.c.node_key == bindparam("chosen_key"),
@@ -67,10 +68,6 @@ MOVE_RESUME_POINT = (
 )
 
 
-_FEW_AT_ONCE = {"insertmanyvalues_page_size": 32}
-"""Rows of one statement. Each number of rows is a statement of its own, which the driver keeps prepared."""
-
-
 class Upserts:
     """The statements that the databases say differently. A duplicate gives no row back."""
 
@@ -78,40 +75,43 @@ class Upserts:
         self._dialect = dialect
         self.node = insert_for(dialect, nodes).on_conflict_do_nothing()
         self.camera = insert_for(dialect, cameras).on_conflict_do_nothing()
-        self.observation = self._once(observations)
+        self.stay = self._stay()
+        self.observation = self._once(observations, but={"identity_key", "assignment_state", "assignment_probability"})
         self.gap = self._once(gaps)
         self.drop = self._once(drops)
         self.crossing = self._once(crossings)
-        self.camera_name = self._camera_name()
-        self.identity = self._identity()
-        self.stay = self._stay()
-        self.appearance = self._appearance()
-        self.boot = self._boot()
+        self.embeddings = self._prepared(insert(embeddings), (column.name for column in embeddings.c))
+        self.thumbnail = self._prepared(insert(thumbnails), (column.name for column in thumbnails.c))
+        self.camera_name = self._prepared(self._camera_name(), ("node_key", "camera", "name"))
+        self.identity = self._prepared(self._identity(), ("identity_id", "first_seen_s", "last_seen_s"))
+        self.appearance = self._prepared(self._appearance(), _told(appearances, but={"newcomer"}))
+        self.boot = self._prepared(self._boot(), _told(boots))
+        self.assign = PreparedUpdate(_ASSIGN, dialect=dialect)
+        self.move_resume_point = PreparedUpdate(_MOVE_RESUME_POINT, dialect=dialect)
 
-    def _once(self, table: Table) -> Executable:
+    def _prepared(self, statement: Insert, columns: Iterable[str]) -> Prepared:
+        return Prepared(statement, dialect=self._dialect, columns=columns)
+
+    def _once(self, table: Table, *, but: Set[str] = frozenset()) -> Prepared:
         """Insert unless a unique index already holds it; gives the new rows' keys and numbers."""
         [primary_key] = table.primary_key.columns
         number = (table.c.node_key, table.c.boot_epoch, table.c.seq)
         once = insert_for(self._dialect, table).on_conflict_do_nothing().returning(primary_key, *number)
-        return once.execution_options(**_FEW_AT_ONCE)
+        return self._prepared(once, _told(table, but=but))
 
-    def _camera_name(self) -> Executable:
+    def _camera_name(self) -> Insert:
         named = insert_for(self._dialect, cameras)
         return named.on_conflict_do_update(index_elements=["camera"], set_={"name": named.excluded.name})
 
-    def _identity(self) -> Executable:
+    def _identity(self) -> Insert:
         seen = insert_for(self._dialect, identities)
-        return (
-            seen.on_conflict_do_update(
-                index_elements=["identity_id"],
-                set_={
-                    "first_seen_s": lesser(identities.c.first_seen_s, seen.excluded.first_seen_s),
-                    "last_seen_s": greater(identities.c.last_seen_s, seen.excluded.last_seen_s),
-                },
-            )
-            .returning(identities.c.identity_key, identities.c.identity_id)
-            .execution_options(**_FEW_AT_ONCE)
-        )
+        return seen.on_conflict_do_update(
+            index_elements=["identity_id"],
+            set_={
+                "first_seen_s": lesser(identities.c.first_seen_s, seen.excluded.first_seen_s),
+                "last_seen_s": greater(identities.c.last_seen_s, seen.excluded.last_seen_s),
+            },
+        ).returning(identities.c.identity_key, identities.c.identity_id)
 
     def _stay(self) -> Executable:
         """A later item about the same stay replaces an earlier one."""
@@ -123,7 +123,7 @@ class Upserts:
             where=new.seq > stays.c.seq,
         ).returning(stays.c.stay_key)
 
-    def _appearance(self) -> Executable:
+    def _appearance(self) -> Insert:
         """The newest answer about who it is stands. Whoever goes over to somebody else's identity founds none."""
         seen = insert_for(self._dialect, appearances).values(newcomer=_founds_an_identity())
         new, held = seen.excluded, appearances.c
@@ -141,7 +141,7 @@ class Upserts:
             },
         )
 
-    def _boot(self) -> Executable:
+    def _boot(self) -> Insert:
         heard = insert_for(self._dialect, boots)
         return heard.on_conflict_do_update(
             index_elements=["node_key", "boot_epoch"],
@@ -150,6 +150,11 @@ class Upserts:
                 "heard_at_s": greater(boots.c.heard_at_s, heard.excluded.heard_at_s),
             },
         )
+
+
+def _told(table: Table, *, but: Set[str] = frozenset()) -> list[str]:
+    """The columns that a row is told with: the database makes up its key."""
+    return [column.name for column in table.c if not column.primary_key and column.name not in but]
 
 
 def _founds_an_identity() -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from ruid_hub.cards import KnownPerson
 from ruid_hub.observations import CoverageGap, HealthSample
 from ruid_hub.store import access, counts, health, queries, writing
-from ruid_hub.store.batch import write_arrivals, write_batch
+from ruid_hub.store.batch import KnownKeys, write_arrivals, write_batch
 from ruid_hub.store.database import Database
 from ruid_hub.store.errors import StoreWriteError
 from ruid_hub.store.retention import CHUNK_ROWS, Step, check_retention, most_dispensable, steps
@@ -43,6 +43,7 @@ class Store:
         self.closed = False
         self._writing = Lock()
         self._duplicates = 0
+        self._known = KnownKeys()
         self.revision = 0
         """Becomes another with every transaction: what was read since the last one still holds. Look before reading."""
         self._watchers: list[Callable[[frozenset[int]], None]] = []
@@ -92,7 +93,7 @@ class Store:
             raise StoreWriteError(self._database.place, trouble[0])
         touched: set[int] = {writing.hour_of(row) for row in batch if isinstance(row, COUNTED)}
         with self.writing() as connection:
-            outcome = write_batch(connection, batch)
+            outcome = write_batch(connection, batch, self._known)
             if revisions:
                 touched |= writing.revise(connection, revisions)
         self._tell(touched)
@@ -136,7 +137,7 @@ class Store:
     def record_arrivals(self, arrivals: Sequence[Arrival]) -> None:
         """Keep, in one transaction, which nodes run: their cameras see, or they will report a gap."""
         with self.writing() as connection:
-            write_arrivals(connection, arrivals)
+            write_arrivals(connection, arrivals, self._known)
 
     def record_gap(self, node_id: str, gap: CoverageGap) -> None:
         """Keep a gap that the hub saw: a node or a camera that could not be heard."""

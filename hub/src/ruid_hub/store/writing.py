@@ -109,7 +109,8 @@ def _camera_key(connection: Connection, camera: str, node_key: int) -> int:
 
 def _identity_key(connection: Connection, identity_id: str, first_s: float, last_s: float) -> int:
     seen = {"identity_id": identity_id, "first_seen_s": first_s, "last_seen_s": last_s}
-    return connection.execute(upserts(connection).identity, seen).scalar_one()
+    [(identity_key, _)] = upserts(connection).identity.write(connection, [seen])
+    return identity_key
 
 
 def _mend_identity(connection: Connection, identity_key: int) -> None:
