@@ -34,6 +34,7 @@ from ruid_hub.store import Store, StoreWriteError
 from ruid_hub.store.rows import Committed, CrossingRow, DroppedRow, GapRow, ObservationRow, StayRow
 
 _RETRY_S = 1.0
+_REFUSALS_TOLD = 100
 _BEFORE_THE_FIRST = ItemKey(0, 0)
 STEP_WORK = 2_000_000
 
@@ -237,11 +238,17 @@ class Recogniser:
         try:
             decision = self._engine.observe(evidence)
         except EvidenceRefused as error:
-            self.refusals[type(error).__name__] += 1
-            _log.warning("evidence refused", track=str(observation.track), reason=str(error) or type(error).__name__)
+            self._refused(error, observation.track)
             return None
         self._drifts.extend(self._drift.notice(evidence))
         return decision
+
+    def _refused(self, error: EvidenceRefused, track: TrackKey) -> None:
+        """Every refusal counts; a node that sends nothing else does not fill the log."""
+        name = type(error).__name__
+        self.refusals[name] += 1
+        if self.refusals[name] % _REFUSALS_TOLD == 1:
+            _log.warning("evidence refused", track=str(track), reason=str(error) or name, times=self.refusals[name])
 
     def _present_answer(self, observation: Observation) -> Assignment | None:
         """What was said of the track, as sure as it is now: a last part without a picture makes nobody surer."""

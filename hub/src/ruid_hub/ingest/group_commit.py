@@ -10,6 +10,8 @@ from ruid_hub.recognition import ReceivedItem
 
 _WAITING_ITEMS = 2000
 _LARGEST_COMMIT = 500
+_APART_S = 0.02
+"""A commit has its price however few items are in it: under load they are gathered for so long."""
 
 
 class Acknowledger(Protocol):
@@ -44,11 +46,15 @@ class GroupCommit:
 
     async def run(self) -> None:
         """Commit for ever."""
+        loop = asyncio.get_running_loop()
         while True:
             batch = [await self._queue.get()]
+            started_s = loop.time()
             while not self._queue.empty() and len(batch) < _LARGEST_COMMIT:
                 batch.append(self._queue.get_nowait())
             await self._commit([waiting.item for waiting in batch])
             newest = {waiting.sender: waiting.item.key for waiting in batch}
             for sender, key in newest.items():
                 sender.acknowledge(key)
+            if self.waiting < _LARGEST_COMMIT:
+                await asyncio.sleep(started_s + _APART_S - loop.time())

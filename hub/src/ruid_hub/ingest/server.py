@@ -16,7 +16,7 @@ from ssl import SSLObject
 from typing import Protocol
 
 import structlog
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
@@ -117,6 +117,7 @@ class _NodeConnection:
         self.clock_told = False
         self.farewell = _Farewell()
         self._wake = asyncio.Event()
+        self._writing = False
 
     @property
     def address(self) -> str:
@@ -129,9 +130,17 @@ class _NodeConnection:
         self.flush()
 
     def flush(self) -> None:
-        """Have written what the session wants to say, if it wants to: most items are answered after their commit."""
-        if self.session.has_outgoing:
+        """Have written what the session wants to say, if it wants to: most items are answered after their commit.
+
+        At once where nothing else waits to be written; a node that does not read its answers is left to the writer.
+        """
+        if not self.session.has_outgoing:
+            return
+        if self._writing or self.websocket.transport.get_write_buffer_size():
             self._wake.set()
+            return
+        for frame in self.session.take_outgoing():
+            broadcast((self.websocket,), frame)
 
     async def write_all(self) -> None:
         """Write for as long as the connection lives."""
@@ -142,8 +151,12 @@ class _NodeConnection:
 
     async def write_now(self) -> None:
         """Write what waits."""
-        for frame in self.session.take_outgoing():
-            await self.websocket.send(frame)
+        self._writing = True
+        try:
+            for frame in self.session.take_outgoing():
+                await self.websocket.send(frame)
+        finally:
+            self._writing = False
 
 
 class IngestServer:
