@@ -53,7 +53,12 @@ def _tell(report: dict[str, Any], console: Console) -> None:
     console.print(table)
     costs = ", ".join(f"{page} {cost_ms} ms" for page, cost_ms in report["cpu_ms"].items())
     console.print(f"processor time of a page that is asked for alone: {costs}")
-    console.print(f"the month's page at first sight: {report['first_month_ms']} ms; failures: {report['failures']}")
+    ahead = report["read_ahead"]
+    console.print(
+        f"counts read ahead {ahead['took_s']} s after the start (live updates meanwhile: "
+        f"{ahead['live_update_ms'].get('p95', '-')} ms p95); then the month's page at first sight: "
+        f"{report['first_month_ms']} ms; failures: {report['failures']}"
+    )
     before, after = report["load_average"]
     console.print(
         f"the hub took {report['hub_cpu_share']:.0%} of a processor; load average {before} before, {after} after, "
