@@ -43,7 +43,7 @@ def runtimes(
 
 def _tell(report: dict[str, Any], console: Console) -> None:
     columns = ("network", "runtime", "precision", "threads", "ms", "× onnxruntime", "× its float")
-    table = Table(*columns, title=f"{report['rounds']} rounds in turns, median")
+    table = Table(*columns, title=f"{report['rounds']} rounds in turns, tenth percentile")
     figures: list[RuntimeFigure] = report["figures"]
     for figure in figures:
         ratios = ("" if ratio is None else f"{ratio:.2f}" for ratio in (figure.times_reference, figure.times_fp32))

@@ -11,14 +11,12 @@ import numpy as np
 import onnx
 
 from ruid_tools.models.bias_correction import correct_biases
-from ruid_tools.models.calibration import Picture, measure_ranges, read_pictures
+from ruid_tools.models.calibration import KEPT_SHARE, Picture, measure_ranges, read_pictures
 from ruid_tools.models.qdq import stored_bytes
 from ruid_tools.models.reid_equalise import equalised, refit_head
 from ruid_tools.models.reid_files import FACTS_FILE, FLOAT_FILE, INT8_FILE
 from ruid_tools.models.reid_osnet import CropSize, build_graph, read_weights, watched_tensors
 
-_KEPT_SHARE = 0.97
-"""Of the crops; cutting off what the others reach beyond brings the 8-bit cosines a quarter closer to float."""
 _CORRECTED_ON = 100
 """Crops; the network runs on them once for each convolution."""
 
@@ -28,7 +26,7 @@ def build(weights_file: Path, size: CropSize, calibration: list[tuple[Path, int]
     crops = [_fitted(crop, size) for source, most in calibration for crop in read_pictures(source, most=most)]
     weights = equalised(read_weights(weights_file), size, crops)
     graph = build_graph(weights, size)
-    ranges = measure_ranges(graph, watched_tensors(weights, size), crops, share=_KEPT_SHARE)
+    ranges = measure_ranges(graph, watched_tensors(weights, size), crops, share=KEPT_SHARE)
     out.mkdir(parents=True, exist_ok=True)
     (out / FACTS_FILE).write_text(json.dumps(count_work(graph)), encoding="utf-8")
     (out / FLOAT_FILE).write_bytes(stored_bytes(graph))

@@ -7,9 +7,11 @@ while the numbers stay the same:
 - Crops come as OpenCV holds them, uint8 height × width × 3. The 7×7 stem with stride 2 reads them as blocks of 2×2
   pixels with twelve channels, on which it is a 4×4 convolution with stride 1.
 - The four streams of a block begin with one convolution each, of the same tensor: here they are one, then split.
-  Their gates share weights, so the four pooled vectors pass through them together.
+  At their end they are joined again and pass through their gates, which share weights, together.
 - Halving by average pooling is a depthwise convolution, which is fast in 8 bits.
 - A ReLU before a fence is the fence: uint8 numbers from 0 upwards hold nothing below 0.
+- In 8 bits, where each operator costs more than its arithmetic, the gated streams are summed by one depthwise
+  convolution, and a block's shortcut is part of the convolution that it is added to. Both make float slower.
 
 The head stays in float: it is small, and its output is what is compared.
 """
@@ -36,6 +38,14 @@ _STREAMS = 4
 _CONTEXT_GROUPS = 16
 _BLOCKS = (0, 1, 3, 4, 6, 7)
 _TRANSITIONS = (2, 5)
+_SHRUNK = (4, 4, 8, 8, 8, 16, 16, 16)
+"""How many times smaller than the crop a stage's output is."""
+SHORTCUT_SOURCES = {
+    0: ("stem.on", "trunk.stem.0.1"),
+    3: ("t2.half", "trunk.stages.2.0.1"),
+    6: ("t5.half", "trunk.stages.5.0.1"),
+}
+"""What blocks with a convolution as their shortcut read: its tensor, and the batch norm that it comes from."""
 _LAST = 8
 _AROUND = (1, 1, 1, 1)
 _STEM_TAPS = 7
@@ -121,11 +131,19 @@ def _shared(ranges: Ranges) -> Ranges:
     """Return ranges in which what is joined has one range, so that joining is copying, and what a ReLU follows its."""
     shared = dict(ranges)
     for block in _BLOCKS:
-        names = [f"b{block}.s{stream}.pooled" for stream in range(_STREAMS)]
-        union = (min(ranges[name][0] for name in names), max(ranges[name][1] for name in names))
-        shared.update(dict.fromkeys(names, union))
-    after_relu = {name.removesuffix(".on"): limits for name, limits in ranges.items() if name.endswith(".on")}
+        lasts = [f"b{block}.s{stream}.{stream}.on" for stream in range(1, _STREAMS)]
+        _unite(shared, [f"b{block}.joined", f"b{block}.first.on", *lasts])
+    for block, (source, _) in SHORTCUT_SOURCES.items():
+        if f"b{block}.shortcut" in shared:
+            _unite(shared, [f"b{block}.sum", source])
+            shared[f"b{block}.both"] = shared[source]
+    after_relu = {name.removesuffix(".on"): limits for name, limits in shared.items() if name.endswith(".on")}
     return {**shared, **after_relu}
+
+
+def _unite(ranges: dict[str, tuple[float, float]], names: list[str]) -> None:
+    union = (min(ranges[name][0] for name in names), max(ranges[name][1] for name in names))
+    ranges.update(dict.fromkeys(names, union))
 
 
 class _OsnetWriter(GraphWriter):
@@ -135,9 +153,11 @@ class _OsnetWriter(GraphWriter):
         super().__init__(ranges)
         self._arrays = weights
         self._quantised = ranges is not None
+        self._crop = CropSize(0, 0)
 
     def write(self, size: CropSize) -> None:
         """Write all of it."""
+        self._crop = size
         tensor = self._stem(size)
         for stage in range(_LAST):
             written = self._transition if stage in _TRANSITIONS else self._block
@@ -188,13 +208,20 @@ class _OsnetWriter(GraphWriter):
     def _block(self, tensor: str, stage: int) -> str:
         here, name = f"trunk.stages.{stage}", f"b{stage}"
         reduced = self._rectified(tensor, self._folded(f"{here}.reduce.0", f"{here}.reduce.1"), f"{name}.reduced")
-        mixed = self._mixed(self._streams(reduced, here, name), here, name)
-        expanded = self.convolution(mixed, *self._folded(f"{here}.expand.0", f"{here}.expand.1"), f"{name}.expanded")
-        shortcut = tensor
+        mixed = self._mixed(self._streams(reduced, here, name), here, stage)
+        layer = self._folded(f"{here}.expand.0", f"{here}.expand.1")
         if f"{here}.shortcut.0.weight" in self._arrays:
-            projection = self._folded(f"{here}.shortcut.0", f"{here}.shortcut.1")
-            shortcut = self.convolution(tensor, *projection, f"{name}.shortcut")
-        return self._on(self.node("Add", [expanded, shortcut], name))
+            return self._with_shortcut(mixed, layer, tensor, here, name)
+        return self._on(self.node("Add", [self.convolution(mixed, *layer, f"{name}.expanded"), tensor], name))
+
+    def _with_shortcut(self, mixed: str, layer: Layer, tensor: str, here: str, name: str) -> str:
+        projection = self._folded(f"{here}.shortcut.0", f"{here}.shortcut.1")
+        if self._quantised:
+            both = self.operator("Concat", [mixed, tensor], f"{name}.both", axis=1)
+            kernels, biases = zip(layer, projection, strict=True)
+            return self._rectified(both, (np.concatenate(kernels, axis=1), biases[0] + biases[1]), name)
+        expanded = self.convolution(mixed, *layer, f"{name}.expanded")
+        return self._on(self.node("Add", [expanded, self.convolution(tensor, *projection, f"{name}.shortcut")], name))
 
     def _streams(self, reduced: str, here: str, name: str) -> list[str]:
         firsts = [f"{here}.streams.{stream}.0" for stream in range(_STREAMS)]
@@ -220,31 +247,44 @@ class _OsnetWriter(GraphWriter):
         seen = self.convolution(tensor, pointwise, nothing, f"{name}.point")
         return self._rectified(seen, depthwise, name, pads=_AROUND, group=len(pointwise))
 
-    def _mixed(self, streams: list[str], here: str, name: str) -> str:
-        pooled = [
-            self.operator("GlobalAveragePool", [tensor], f"{name}.s{stream}.pooled")
-            for stream, tensor in enumerate(streams)
-        ]
-        vectors = self.operator("Concat", pooled, f"{name}.pooled", like=f"{name}.s0.pooled", axis=1)
+    def _mixed(self, streams: list[str], here: str, stage: int) -> str:
+        name = f"b{stage}"
+        joined = self.operator("Concat", streams, f"{name}.joined", axis=1)
+        pooled = self.operator("GlobalAveragePool", [joined], f"{name}.pooled")
         context = f"{here}.gate.transform.weight" in self._arrays
-        logits = self._context(vectors, here, name) if context else self._squeeze_excite(vectors, here, name)
-        opened = self.operator("Sigmoid", [logits], f"{name}.gates")
-        gates = self._split(opened, f"{name}.gates", [f"{name}.g{stream}" for stream in range(_STREAMS)], axis=1)
-        scaled = [
-            self.operator("Mul", [tensor, gate], f"{name}.s{stream}.gated")
-            for stream, (tensor, gate) in enumerate(zip(streams, gates, strict=True))
-        ]
-        total = scaled[0]
-        for stream, tensor in enumerate(scaled[1:], start=1):
-            total = self.operator("Add", [total, tensor], f"{name}.sum{stream}")
-        return total
+        logits = self._context(pooled, here, name) if context else self._squeeze_excite(pooled, here, name)
+        gates = self.operator("Sigmoid", [logits], f"{name}.gates")
+        gated = self.operator("Mul", [joined, gates], f"{name}.gated")
+        if self._quantised:
+            return self._summed_in_rows(gated, len(self._arrays[f"{here}.reduce.0.weight"]), stage)
+        parts = self._split(gated, f"{name}.gated", [f"{name}.g{stream}" for stream in range(_STREAMS)], axis=1)
+        pairs = [self.node("Add", parts[place : place + 2], f"{name}.pair{place}") for place in (0, 2)]
+        return self.operator("Add", pairs, f"{name}.sum")
+
+    def _summed_in_rows(self, gated: str, channels: int, stage: int) -> str:
+        """Sum by a depthwise convolution: with channels last, a pixel's streams lie beside each other in a row."""
+        name, shrunk = f"b{stage}", _SHRUNK[stage]
+        beside = self._reshaped(gated, [0, -1, _STREAMS, channels], f"{name}.beside", like=f"{name}.gated")
+        ones, nothing = np.ones((channels, 1, 1, _STREAMS), np.float32), np.zeros(channels, np.float32)
+        total = self.convolution(beside, ones, nothing, f"{name}.sum", strides=(1, _STREAMS), group=channels)
+        shape = [0, self._crop.height_px // shrunk, self._crop.width_px // shrunk, channels]
+        return self._reshaped(total, shape, f"{name}.total", like=f"{name}.sum")
+
+    def _reshaped(self, tensor: str, shape: list[int], name: str, *, like: str) -> str:
+        """Give a tensor another shape with its channels last. Runtimes that work so have nothing to turn."""
+        last = self.node("Transpose", [tensor], f"{name}.last", perm=[0, 2, 3, 1])
+        rows = self.node("Reshape", [last, self.constant(f"{name}.shape", np.array(shape))], f"{name}.rows")
+        return self.operator("Transpose", [rows], name, like=like, perm=[0, 3, 1, 2])
 
     def _squeeze_excite(self, vectors: str, here: str, name: str) -> str:
-        """One gate for four streams: the same weights four times, as a grouped convolution."""
-        layers = (self._biased(f"{here}.gate.{part}") for part in ("squeeze", "excite"))
-        squeeze, excite = ((np.tile(kernel, (_STREAMS, 1, 1, 1)), np.tile(bias, _STREAMS)) for kernel, bias in layers)
-        squeezed = self._rectified(vectors, squeeze, f"{name}.squeezed", group=_STREAMS)
-        return self.convolution(squeezed, *excite, f"{name}.excited", group=_STREAMS)
+        """One gate for four streams: the same weights four times, on the diagonal."""
+        squeeze, excite = (self._four_times(f"{here}.gate.{part}") for part in ("squeeze", "excite"))
+        return self.convolution(self._rectified(vectors, squeeze, f"{name}.squeezed"), *excite, f"{name}.excited")
+
+    def _four_times(self, convolution: str) -> Layer:
+        kernel, bias = self._biased(convolution)
+        diagonal = np.kron(np.eye(_STREAMS, dtype=np.float32), kernel[:, :, 0, 0])
+        return diagonal[:, :, None, None], np.tile(bias, _STREAMS)
 
     def _context(self, vectors: str, here: str, name: str) -> str:
         """Normalise within groups of channels, in float: a handful of numbers."""
@@ -278,10 +318,11 @@ class _OsnetWriter(GraphWriter):
         return self.node("Flatten", [self.node("GlobalAveragePool", [features], "pooled")], "vectors", axis=1)
 
     def _weighted(self, features: str) -> str:
-        weights = self.constant("pool.weights", self._arrays["trunk.pool.weight"])
+        weights = self.constant("pool.weights", self._arrays["trunk.pool.weight"].transpose(1, 2, 0).copy())
         bias = self.constant("pool.bias", self._arrays["trunk.pool.bias"])
-        axes = self.constant("pool.axes", np.array([2, 3]))
-        weighed = self.node("Mul", [features, weights], "pool.weighed")
+        axes = self.constant("pool.axes", np.array([1, 2]))
+        pixels = self.node("Transpose", [features], "pool.pixels", perm=[0, 2, 3, 1])
+        weighed = self.node("Mul", [pixels, weights], "pool.weighed")
         summed = self.node("ReduceSum", [weighed, axes], "pool.sums", keepdims=0)
         return self.node("Add", [summed, bias], "vectors")
 
