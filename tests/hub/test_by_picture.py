@@ -156,6 +156,15 @@ class TestPages:
         assert (await hub.client.post(ROUTES[0], files=as_file)).status_code == 403
         assert len(hub.node.pictures) == 1
 
+    async def test_what_a_stranger_uploads_is_not_even_read(self, hub: Searched):
+        hub.client.cookies.clear()
+        csrf = hub.client.headers.pop("X-CSRF-Token")
+        hub.client.headers["Accept"] = "application/json"
+        files = {"picture": ("ada.jpg", PICTURE, "image/jpeg")}
+        for path, status in ((ROUTES[0], 401), (ROUTES[1], 401), ("/login", 403)):
+            answer = await hub.client.post(path, files=files, data={"_csrf": csrf}, follow_redirects=False)
+            assert answer.status_code == status, path
+
     async def test_a_form_that_cannot_be_read_is_refused(self, hub: Searched):
         body = b'--x\r\nContent-Disposition: form-data; name="picture"\r\n\r\n\xff\xd8\r\n--x--\r\n'
         charset = body.replace(b'"picture"', b'"picture"\r\nContent-Type: text/plain; charset=none')

@@ -10,7 +10,7 @@ route's own to check.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from litestar import Litestar, Request
@@ -40,7 +40,8 @@ CHECKED = frozenset({"identity_id", "observation_id", "node_id", "camera_id"})
 """What paths may name and `_within_reach` knows."""
 OWN = frozenset({"session_key"})
 """What paths may name because, without a user's key beside it, it is looked for among the caller's own."""
-FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+FORM = "application/x-www-form-urlencoded"
+FORM_WITH_FILES = "multipart/form-data"
 
 
 class Gate(Protocol):
@@ -182,7 +183,8 @@ async def _unforged(connection: AnyConnection, caller: Caller | None) -> None:
         own_pages_only(connection, proxies)
     elif connection.scope.get("method") not in SAFE:
         own_pages_only(connection, proxies)
-        if not await _carries(connection, csrf_of(connection)):
+        forms = (FORM,) if caller is None else (FORM, FORM_WITH_FILES)  # a stranger brings no files
+        if not await _carries(connection, csrf_of(connection), forms=forms):
             raise PermissionDeniedException("This form is out of date: reload the page and try again.")
 
 
@@ -193,10 +195,10 @@ def csrf_of(connection: AnyConnection) -> str:
     return access.csrf_of(secret)
 
 
-async def _carries(connection: AnyConnection, token: str) -> bool:
+async def _carries(connection: AnyConnection, token: str, *, forms: Sequence[str]) -> bool:
     """Whether a request's header, or where it has none its form, carries the token."""
     carried = connection.headers.get(CSRF_HEADER)
-    if carried is not None or not isinstance(connection, Request) or connection.content_type[0] not in FORMS:
+    if carried is not None or not isinstance(connection, Request) or connection.content_type[0] not in forms:
         return same(carried or "", token)
     form = await form_of(connection)
     field = form.get(CSRF_FIELD)
