@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiomqtt
 import httpx
 import pytest
 
@@ -69,14 +70,20 @@ async def test_what_is_switched_off_gets_nothing_more(store: Store, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [(200, "It arrived"), (401, "status 401"), (500, "status 500"), (None, "did not answer in time")],
+    [
+        (200, "It arrived"),
+        (401, "status 401"),
+        (500, "status 500"),
+        (httpx.ConnectTimeout(""), "did not answer in time"),
+        (aiomqtt.MqttError("[code:135] Not authorized"), "It did not arrive: Not authorized."),
+    ],
 )
-async def test_a_test_says_what_became_of_it(store: Store, tmp_path: Path, status: int | None, said: str):
+async def test_a_test_says_what_became_of_it(store: Store, tmp_path: Path, status: int | Exception, said: str):
     integrations = integrations_of(store, tmp_path, Site())
 
     def answer(_: httpx.Request) -> httpx.Response:
-        if status is None:
-            raise httpx.ConnectTimeout("")
+        if isinstance(status, Exception):
+            raise status
         return httpx.Response(status)
 
     async with running(integrations, answer):

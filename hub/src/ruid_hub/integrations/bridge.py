@@ -1,6 +1,7 @@
 """Everything that tells other systems about the site, made from settings and run as one duty of the hub."""
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ LOOK_EVERY_S = 1.0
 COUNT_EVERY_S = 60.0
 _TARGETS = {Service.WEBHOOK: "webhook", Service.NTFY: "ntfy", Service.MAIL: "email"}
 
+_CODE = re.compile(r"^\[code:\d+\] ")
+"""What the MQTT library puts before a broker's own words."""
 _log = structlog.get_logger("ruid_hub.integrations")
 
 
@@ -192,7 +195,7 @@ def _why(error: Exception) -> str:
         return f"The other side answered with status {error.response.status_code}."
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return "The other side did not answer in time."
-    text = " ".join(str(error).split())[:200] or type(error).__name__
+    text = _CODE.sub("", " ".join(str(error).split()))[:200] or type(error).__name__
     return f"It did not arrive: {text}."
 
 

@@ -24,7 +24,7 @@ KINDS = {
     "": "Everything",
     "person.": "People",
     "camera.": "Cameras",
-    "node.": "Nodes",
+    "node.": "Devices",
     "user.": "Users",
     "token.": "Tokens",
     "session.": "Signing in",
@@ -41,10 +41,10 @@ WORDS = {
     "person.different": "kept two apart",
     "person.erase": "erased",
     "people.stream": "followed who is where",
-    "sightings.export": "took sightings along",
+    "sightings.export": "downloaded sightings",
     "person.undo": "took back a correction of",
-    "camera.look": "took a picture of",
-    "camera.still": "took a picture of",
+    "camera.look": "asked for a picture from",
+    "camera.still": "asked for a picture from",
     "camera.rules": "set",
     "node.approve": "let in",
     "node.reject": "turned away",
@@ -63,8 +63,8 @@ WORDS = {
     "session.refuse": "refused a sign-in from",
     "setup.refuse": "refused the set-up from",
     "hub.setup": "set up this hub as",
-    "hub.backup": "took a backup of this hub",
-    "hub.support": "took a report for support",
+    "hub.backup": "downloaded a backup of this hub",
+    "hub.support": "downloaded a report for support",
     "integration.save": "changed the integration",
     "integration.remove": "switched off the integration",
     "integration.test": "sent a test to the integration",
@@ -75,8 +75,8 @@ WORDS = {
     "counts.settings": "changed how the hub counts",
     "counting.settings": "changed how the hub counts",
     "settings.retention": "changed how long is kept",
-    "visits.export": "took visits along",
-    "crossings.export": "took crossings along",
+    "visits.export": "downloaded visits",
+    "crossings.export": "downloaded crossings",
 }
 """Actions in words."""
 
@@ -85,7 +85,7 @@ WAYS = {
     "session": "in a browser",
     "token": "by a token",
     "proxy": "by a proxy",
-    "open": "without",
+    "open": "nobody needs to",
     "demonstration": "in the demonstration",
 }
 

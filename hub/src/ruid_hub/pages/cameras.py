@@ -207,7 +207,7 @@ async def rename_node(data: Form, look: Given[Look], nodes: Given[NodeRegister],
     except NodesError as error:
         return look.go("/cameras", refusal(error))
     await asyncio.to_thread(audit.record, look.caller, "node.rename", node_id)
-    return look.go("/cameras", f"The node is called {node.name} now.")
+    return look.go("/cameras", f"The device is called {node.name} now.")
 
 
 @post("/nodes/revoke", guards=ADMINISTERING, include_in_schema=False)

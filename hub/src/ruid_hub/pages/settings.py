@@ -281,7 +281,7 @@ def _administration(
         tokens=tuple(access.accounts.tokens()),
         reach_choices=(
             ("Sites", tuple((f"{SITE}{each.site_id}", each.name) for each in counting.sites())),
-            ("Nodes", tuple((node.node_id, node.name) for node in known)),
+            ("Devices", tuple((node.node_id, node.name) for node in known)),
             ("Cameras", cameras),
         ),
         counting=counting.settings(),
