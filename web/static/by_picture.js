@@ -3,6 +3,7 @@
   const form = document.querySelector("[data-by-picture]");
   if (!form) return;
   const LONGEST = 1280;
+  const MOST_BYTES = 900_000;
   const field = form.elements.picture;
   const button = form.querySelector("button");
   const told = form.querySelector("[data-told]");
@@ -15,7 +16,12 @@
     canvas.height = Math.max(1, Math.round(bitmap.height * scale));
     canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
     bitmap.close();
-    return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.9));
+    let small;
+    for (const quality of [0.9, 0.7, 0.4]) {
+      small = await new Promise((done) => canvas.toBlob(done, "image/jpeg", quality));
+      if (small.size <= MOST_BYTES) break;
+    }
+    return small;
   };
 
   form.addEventListener("submit", async (event) => {
