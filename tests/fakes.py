@@ -83,6 +83,9 @@ class FirstPrototypeEngine:
         self.restored += 1
         self.answers[evidence.track] = identity_id
 
+    def begin_anew(self) -> None:
+        self.answers.clear()
+
     def state_bytes(self) -> int:
         return 0
 

@@ -6,15 +6,17 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from core.wire.builders import NOW_S, camera_config, hello, live, still, tracklet
+from core.wire.builders import DIM, NOW_S, camera_config, hello, live, still, tracklet
 from link_fakes import Hub, member, serving, talking, until, uplinking, wait_bytes
 from ruid_core.wire import messages as wm
 from ruid_core.wire.codec import decode_hub_message, encode
 from ruid_core.wire.ingest import MAX_REFUSALS
 from ruid_core.wire.uplink import ItemKey
+from ruid_core.wire.vectors import pack_embeddings
 from ruid_edge.spool import Spool
 from ruid_hub.errors import PortInUse
 from ruid_hub.ingest.conduct import OFFENCES
@@ -70,6 +72,19 @@ async def test_a_hub_that_was_away_gets_everything_in_order(hub: Hub, spool: Spo
         async with serving(hub, port=link.port):
             await emptied(spool)
             assert hub.committed == {spool.node_id: keys}
+
+
+async def test_what_waited_while_a_node_got_another_embedder_is_delivered(
+    hub: Hub, spool: Spool, tmp_path: Path
+) -> None:
+    """The node introduces itself with the new one; what the former one made may be of another dimension."""
+    former = pack_embeddings(np.eye(4 * DIM, dtype=np.float32)[:1])
+    keys = list(spool.append([tracklet(track_id=1, embedding_model_id="former", embeddings=former), tracklet()]))
+    async with serving(hub) as link, uplinking(spool, link.url, tmp_path) as uplink:
+        await emptied(spool)
+        assert hub.committed == {spool.node_id: keys}
+        assert uplink.counters.refused == 0
+        assert not [said for said in hub.said if said.startswith("refused")]
 
 
 async def test_the_hub_sets_the_pace_of_a_replay(hub: Hub, spool: Spool, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from core.wire.builders import DIM, tracklet
+from core.wire.builders import tracklet
 from ruid_core.wire.uplink import ItemKey
 from ruid_hub.ingest import GroupCommit, group_commit
 from ruid_hub.recognition import ReceivedItem
@@ -34,7 +34,7 @@ class Disk:
 
 
 def item(seq: int) -> ReceivedItem:
-    return ReceivedItem("node1", ItemKey(1, seq), tracklet(), DIM, 0.0, 0.0)
+    return ReceivedItem("node1", ItemKey(1, seq), tracklet(), 0.0, 0.0)
 
 
 async def test_a_lone_item_is_committed_at_once_and_what_follows_is_gathered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,7 @@ class Running:
             qualities=(1.0, 1.0),
             thumbnail_jpeg=b"\xff\xd8 picture",
         )
-        await self.service.commit([ReceivedItem("node1", ItemKey(3, seq), content, DIM, time.time(), 0.0)])
+        await self.service.commit([ReceivedItem("node1", ItemKey(3, seq), content, time.time(), 0.0)])
         return self.owner(track_id)
 
     def owner(self, track_id: int) -> str:

@@ -1,7 +1,7 @@
 """Durable items become committed observations with an identity, once."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ruid_core.wire import messages as wm
 from ruid_core.wire.uplink import ItemKey
 from ruid_core.wire.vectors import pack_embeddings
 from ruid_hub import recognition
+from ruid_hub.hand import UnknownPerson, UnknownSighting
 from ruid_hub.identities import RuidClusterer
 from ruid_hub.observations import TrackKey
 from ruid_hub.recognition import ReceivedItem, Recogniser
@@ -35,7 +36,7 @@ def person(number: int) -> bytes:
 
 
 def item(seq: int, content: wm.Content | None = None, *, offset_s: float = 0.0, **changes: Any) -> ReceivedItem:
-    return ReceivedItem("node1", ItemKey(3, seq), content or tracklet(**changes), DIM, NOW_S, offset_s)
+    return ReceivedItem("node1", ItemKey(3, seq), content or tracklet(**changes), NOW_S, offset_s)
 
 
 def test_an_observation_is_recognised_and_stored(store: Store) -> None:
@@ -135,6 +136,102 @@ def test_evidence_that_the_engine_refuses_is_kept_without_identity_and_counted(s
     assert seen.assignment is None
     assert recogniser.refusals == {"WrongModel": 1}
     assert store.counts().observations == 1
+
+
+def engine_of(numbers: Iterator[int]) -> RuidClusterer:
+    return RuidClusterer(lambda: f"new{next(numbers)}")
+
+
+def seen_by(recogniser: Recogniser, models: Sequence[str], *, from_seq: int) -> list[str | None]:
+    """Who a track of each of these models is said to be; it is one person, and `other` has more dimensions."""
+    told: list[str | None] = []
+    for seq, model in enumerate(models, from_seq):
+        ended_s = NOW_S - 5000.0 + 10.0 * seq
+        content = tracklet(
+            track_id=seq,
+            final=True,
+            started_at_s=ended_s - 1,
+            ended_at_s=ended_s,
+            embeddings=pack_embeddings(np.eye(2 * DIM if model == "other" else DIM, dtype=np.float32)[:1]),
+            embedding_model_id=model,
+        )
+        (seen,) = recogniser.commit([item(seq, content)]).recognised
+        told.append(seen.assignment.identity_id if seen.assignment else None)
+    return told
+
+
+def test_the_hub_begins_anew_once_nearly_everything_is_of_another_model(store: Store) -> None:
+    recogniser = Recogniser(store=store, engine=engine_of(itertools.count()))
+    former = seen_by(recogniser, ["first"] * 64, from_seq=1)
+    assert recogniser.rethink(at_s=NOW_S) is None
+    told = seen_by(recogniser, ["other"] * 60, from_seq=65)
+    assert told[:47] == [None] * 47  # three of four of the latest 64
+    assert None not in told[47:]
+    assert not {*told[47:]} & {*former}
+    assert recogniser.model_changes == 1
+    assert recogniser.refusals == {"WrongModel": 47}
+    assert recogniser.corrections.model_id() == "other"
+    assert store.counts().observations == 124
+    while recogniser.rethink(at_s=NOW_S) is None:
+        pass
+    assert seen_by(recogniser, ["first"], from_seq=125) == [None]
+
+
+def test_a_few_nodes_with_another_model_change_nothing(store: Store) -> None:
+    """Nor does half of them, however long it stays so: people would lose their names with every turn."""
+    recogniser = Recogniser(store=store, engine=engine_of(itertools.count()))
+    seen_by(recogniser, (["first"] * 9 + ["other"]) * 8, from_seq=1)
+    seen_by(recogniser, ["first", "other"] * 40, from_seq=81)
+    assert recogniser.model_changes == 0
+    assert recogniser.corrections.model_id() == "first"
+
+
+def test_a_new_hub_does_not_stay_with_the_model_of_the_first_to_come(store: Store) -> None:
+    recogniser = Recogniser(store=store, engine=engine_of(itertools.count()))
+    told = seen_by(recogniser, ["first", *["other"] * 9], from_seq=1)
+    assert [one is None for one in told] == [False, *[True] * 7, False, False]
+
+
+def test_a_restart_restores_what_was_seen_with_the_model_in_use(store: Store) -> None:
+    numbers = itertools.count()
+    recogniser = Recogniser(store=store, engine=engine_of(numbers))
+    former = seen_by(recogniser, ["first"] * 2, from_seq=1)
+    kept = [one for one in seen_by(recogniser, ["other"] * 20, from_seq=3) if one]
+    seen_by(recogniser, ["first"], from_seq=23)  # a node that was not updated comes last
+    again = Recogniser(store=store, engine=engine_of(numbers))
+    assert again.restore() == len(kept)
+    assert again.corrections.model_id() == "other"
+    assert again.refusals == {}
+    assert seen_by(again, ["other"], from_seq=24)[0] in kept
+    assert not {*former} & {*kept}
+
+
+def test_what_waited_for_a_change_before_a_restart_counts_after_it(store: Store) -> None:
+    numbers = itertools.count()
+    seen_by(Recogniser(store=store, engine=engine_of(numbers)), ["first"] * 10 + ["other"] * 29, from_seq=1)
+    again = Recogniser(store=store, engine=engine_of(numbers))
+    assert again.restore() == 10
+    assert seen_by(again, ["other"] * 2, from_seq=40)[0] is not None
+    assert again.model_changes == 1
+
+
+def test_operators_of_a_hub_that_began_anew_are_told_what_it_knows(store: Store) -> None:
+    recogniser = Recogniser(store=store, engine=engine_of(itertools.count()))
+    hand = recogniser.corrections
+    former = seen_by(recogniser, ["first"], from_seq=1)[0] or ""
+    named = hand.rename(former, "Ada", "olga").operation
+    now = seen_by(recogniser, ["other"] * 10, from_seq=2)[-1] or ""
+    with pytest.raises(UnknownPerson):
+        hand.merge(now, former, "olga")
+    with pytest.raises(UnknownSighting):
+        hand.move(TrackKey("node1/cam0", 3, 1), now, "olga")
+    hand.rename(now, "Grace", "olga")
+    assert {one.label for one in store.recent_identities(9)} == {"Ada", "Grace"}
+    hand.undo(named.operation_id, "olga")
+    hand.rename(former, "Ann", "olga")
+    assert {one.label for one in store.recent_identities(9)} == {"Ann", "Grace"}
+    hand.erase(former, "olga")
+    assert {one.label for one in store.recent_identities(9)} == {"Grace"}
 
 
 def test_corrections_reach_the_store(store: Store) -> None:

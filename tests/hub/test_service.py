@@ -66,7 +66,7 @@ def item(seq: int, person: int = 0, *, age_s: float = 0.05, **changes: Any) -> R
         grabbed_at_s=now_s - age_s,
         embeddings=pack_embeddings(np.eye(DIM, dtype=np.float32)[person : person + 1]),
     )
-    return ReceivedItem("node1", ItemKey(3, seq), msgspec.structs.replace(content, **changes), DIM, now_s, 0.0)
+    return ReceivedItem("node1", ItemKey(3, seq), msgspec.structs.replace(content, **changes), now_s, 0.0)
 
 
 async def test_an_item_is_recognised_shown_and_counted(running: Running) -> None:
@@ -162,6 +162,11 @@ async def test_every_loss_is_counted_by_its_name_and_once(running: Running) -> N
     assert "ruid_hub_items_missing_total 4.0" in text
 
 
+async def test_a_change_of_the_embedding_model_is_counted(running: Running) -> None:
+    await running.service.commit([item(seq, embedding_model_id="another") for seq in range(1, 9)])
+    assert "ruid_hub_model_changes_total 1.0" in running.metrics.exposition().decode()
+
+
 async def test_a_camera_that_has_changed_is_told_counted_and_kept(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,7 +178,7 @@ async def test_a_camera_that_has_changed_is_told_counted_and_kept(
     await running.service.commit([item(1)])
     assert [drift.now for drift in running.service.drifts.values()] == [0.3]
     assert 'ruid_hub_camera_drifts_total{kind="appearance"} 1.0' in running.metrics.exposition().decode()
-    other = ReceivedItem("node2", ItemKey(3, 1), item(1).content, DIM, time.time(), 0.0)
+    other = ReceivedItem("node2", ItemKey(3, 1), item(1).content, time.time(), 0.0)
     await running.service.commit([other])
     assert [camera for camera, _ in running.service.drifts] == ["node2/cam0"]
 

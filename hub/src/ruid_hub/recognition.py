@@ -21,14 +21,15 @@ from ruid_core.identity import (
     Revision,
     UniqueEstimate,
     UnknownTrack,
+    WrongModel,
 )
 from ruid_core.wire.errors import InvalidContent
 from ruid_core.wire.messages import Content, CoverageGap, Crossing, Dropped, Tracklet, ZoneStay
 from ruid_core.wire.uplink import ItemKey
-from ruid_core.wire.vectors import unpack_embeddings
+from ruid_core.wire.vectors import embedding_dim, unpack_embeddings
 from ruid_hub import observations
 from ruid_hub.hand import Corrections
-from ruid_hub.identities import DriftAlarm, DriftWatch, RuidClusterer
+from ruid_hub.identities import DriftAlarm, DriftWatch, ModelWatch, RuidClusterer
 from ruid_hub.observations import Assignment, Observation, TrackKey
 from ruid_hub.store import Store, StoreWriteError
 from ruid_hub.store.rows import Committed, CrossingRow, DroppedRow, GapRow, ObservationRow, StayRow
@@ -48,7 +49,6 @@ class ReceivedItem:
     node_id: str
     key: ItemKey
     content: Content
-    embedding_dim: int
     received_at_s: float
     offset_s: float
 
@@ -91,12 +91,19 @@ class Recogniser:
         self._drift = DriftWatch()
         self._drifts: list[DriftAlarm] = []
         self._rethinking: Rethinking | None = None
+        self._models = ModelWatch()
+        self.model_changes = 0
 
     def restore(self) -> int:
-        """Rebuild the engine from the store; return how many observations it learned from."""
+        """Rebuild the engine from the store; return how many observations it learned from.
+
+        Those of the model that it used last: embeddings of a former one do not compare with them.
+        """
         learned = 0
+        model_id = self._store.model_in_use()
         for row in self._store.observations_in_order():
-            if row.assignment is None or not len(row.observation.embeddings):
+            self._models.notice(row.observation.embedding_model_id)
+            if row.assignment is None or row.observation.embedding_model_id != model_id:
                 continue
             try:
                 self._engine.restore(_evidence(row.observation), row.assignment.identity_id)
@@ -235,13 +242,38 @@ class Recogniser:
         if not len(observation.embeddings):
             return None
         evidence = _evidence(observation)
+        self._models.notice(evidence.model_id)
         try:
-            decision = self._engine.observe(evidence)
+            decision = self._observe(evidence)
         except EvidenceRefused as error:
             self._refused(error, observation.track)
             return None
         self._drifts.extend(self._drift.notice(evidence))
         return decision
+
+    def _observe(self, evidence: Evidence) -> Decision:
+        try:
+            return self._engine.observe(evidence)
+        except WrongModel as error:
+            if not self._models.has_become(error.found):
+                raise
+            self._begin_anew(error)
+        decision = self._engine.observe(evidence)
+        self.corrections.resume()
+        return decision
+
+    def _begin_anew(self, found: WrongModel) -> None:
+        """The site has another embedder: whatever was learned from the former one's embeddings goes."""
+        self._engine.begin_anew()
+        self._rethinking = None
+        self._drift = DriftWatch()
+        self.model_changes += 1
+        _log.warning(
+            "another embedding model: people seen from now on are counted as new; names stay with their past visits",
+            model=found.found,
+            former=found.expected,
+            reason="embeddings of different models do not compare",
+        )
 
     def _refused(self, error: EvidenceRefused, track: TrackKey) -> None:
         """Every refusal counts; a node that sends nothing else does not fill the log."""
@@ -277,7 +309,7 @@ def _observation(item: ReceivedItem, tracklet: Tracklet) -> Observation:
         box_rel=tracklet.box_rel,
         frames=tracklet.frames,
         embedding_model_id=tracklet.embedding_model_id,
-        embeddings=unpack_embeddings(tracklet.embeddings, dim=item.embedding_dim),
+        embeddings=unpack_embeddings(tracklet.embeddings, dim=embedding_dim(tracklet)),
         qualities=np.array(tracklet.qualities, np.float32),
         thumbnail_jpeg=tracklet.thumbnail_jpeg,
     )

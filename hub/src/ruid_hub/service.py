@@ -121,12 +121,13 @@ class HubService:
         """Recognise and commit items; on return they are safe and shown."""
         self._nothing_new = False
         self._metrics.messages.labels("item").inc(len(items))
-        duplicates = self._recogniser.duplicates
+        duplicates, model_changes = self._recogniser.duplicates, self._recogniser.model_changes
         with self._metrics.commit_s.time():
             recognition = await self._in_worker(lambda: self._recogniser.commit(items))
         repeated = self._recogniser.duplicates - duplicates
         self._metrics.duplicates.inc(repeated)
         self._metrics.stored.inc(len(items) - repeated)
+        self._metrics.model_changes.inc(self._recogniser.model_changes - model_changes)
         self._count_refusals()
         self._apply(recognition)
 

@@ -300,6 +300,19 @@ def test_bad_evidence_is_refused_by_name_and_teaches_nothing(
     assert later[0] == later[1]
 
 
+def test_who_begins_anew_knows_nobody_compares_another_model_and_uses_no_id_again() -> None:
+    engine, people = _engine(), _people(20)
+    known = _visit_all(engine, people, camera="a", from_s=1000.0)
+    engine.begin_anew()
+    assert (engine.model_id, engine.gallery, engine.rethink()) == ("", None, None)
+    decision = engine.observe(_with(_evidence("a", "t", 1.0, ROW[0, :32]), model_id="another"))
+    assert decision.identity_id not in known
+    assert engine.model_id == "another"
+    assert engine.hand.label_of(decision.identity_id) is None
+    with pytest.raises(UnknownTrack):
+        engine.identity_of("a/0")
+
+
 def test_cameras_may_be_hours_apart_from_one_another() -> None:
     engine, people = _engine(), _people(20)
     live = _visit_all(engine, people, camera="a", from_s=50_000.0)

@@ -303,6 +303,20 @@ def test_a_restart_leaves_out_what_is_no_longer_true_or_known() -> None:
     assert (rift.left, rift.right) == ({"3/0"}, {"4/1"})
 
 
+def test_a_number_of_a_statement_about_forgotten_tracks_is_not_given_again() -> None:
+    """Undoing the old correction would otherwise take what was said since then."""
+    merge = _known().hand.merge("p0", "p1")
+    again = _engine()
+    for number in range(3):
+        again.restore(_evidence("a", f"later/{number}", 9000.0 + 10.0 * number, PEOPLE[number]), f"x{number}")
+    again.hand.resume([merge], {})
+    again.hand.different("x0", "x1")
+    said = again.hand.statements()
+    assert len(said) == 1
+    assert again.hand.undo(merge) == ()
+    assert again.hand.statements() == said
+
+
 def test_folded_tracks_are_corrected_too() -> None:
     engine = _known(_settings(most_tracks=32))
     assert engine.gallery is not None

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis.strategies import text
@@ -33,6 +34,7 @@ from ruid_core.wire.validation import (
     check_still,
     plain_reason,
 )
+from ruid_core.wire.vectors import embedding_dim, pack_embeddings, unpack_embeddings
 from strategies import boxes_rel
 
 NAN = float("nan")
@@ -102,12 +104,33 @@ def test_an_introduction_that_cannot_be(changes: dict[str, Any], code: str) -> N
         ({"qualities": (1.5,)}, "quality"),
         ({"qualities": (0.5,) * 17}, "prototype_count"),
         ({"qualities": (0.5, 0.5)}, "embedding_size"),
-        ({"embedding_model_id": "reid-2"}, "embedding_model"),
+        ({"embedding_model_id": ""}, "embedding_model"),
+        ({"embedding_model_id": "x" * 101}, "name_length"),
+        ({"embedding_model_id": "a\0b"}, "name_characters"),
+        ({"embedding_model_id": "former", "qualities": (0.5,) * 3}, "embedding_size"),
+        ({"embedding_model_id": "former", "qualities": ()}, "embedding_size"),
+        ({"embedding_model_id": "former", "embeddings": b""}, "embedding_size"),
+        ({"embedding_model_id": "former", "embeddings": b"x" * 5000}, "embedding_size"),
         ({"thumbnail_jpeg": b"x" * 40_000}, "thumbnail_size"),
     ],
 )
 def test_a_tracklet_that_cannot_be(changes: dict[str, Any], code: str) -> None:
     assert refusal(check_content, tracklet(**changes), hello(), now_s=NOW_S) == code
+
+
+@pytest.mark.parametrize("dim", [DIM, 2 * DIM])
+def test_what_waited_while_the_embedder_was_replaced_is_taken_in(dim: int) -> None:
+    """The node introduces itself with its new model; the dimension of the former one follows from the bytes."""
+    waited = tracklet(
+        embedding_model_id="former",
+        embeddings=pack_embeddings(np.eye(dim, dtype=np.float32)[:2]),
+        qualities=(0.5, 0.75),
+    )
+    check_content(waited, hello(), now_s=NOW_S)
+    assert embedding_dim(waited) == dim
+    last = tracklet(embedding_model_id="former", embeddings=b"", qualities=())
+    check_content(last, hello(), now_s=NOW_S)
+    assert unpack_embeddings(last.embeddings, dim=embedding_dim(last)).size == 0
 
 
 @pytest.mark.parametrize(

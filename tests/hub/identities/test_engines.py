@@ -86,6 +86,19 @@ def test_restored_tracks_keep_their_identity(name: str) -> None:
         engine.identity_of("u")
 
 
+@pytest.mark.parametrize("name", ENGINE_NAMES)
+def test_an_engine_that_begins_anew_compares_another_model(name: str) -> None:
+    engine = _engine(name)
+    former = engine.observe(_evidence("a", "t", 9000.0, 0)).identity_id
+    engine.begin_anew()
+    with pytest.raises(UnknownTrack):
+        engine.identity_of("t")
+    assert engine.estimate().value == 0
+    assert engine.observe(_evidence("a", "u", 1.0, 0, model="other", dim=4)).identity_id != former
+    with pytest.raises(WrongModel):
+        engine.observe(_evidence("a", "v", 2.0, 0))
+
+
 def test_somebody_seen_again_keeps_the_identity_in_dbstream() -> None:
     engine = _engine("dbstream")
     for visit in range(3):

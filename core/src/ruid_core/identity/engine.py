@@ -81,6 +81,11 @@ class TrackletEngine:
     def __init__(self, *, next_identity_id: Callable[[], str], settings: IdentitySettings | None = None) -> None:
         self._next_identity_id = next_identity_id
         self._settings = settings or IdentitySettings()
+        self.hand = Hand(self, next_identity_id=next_identity_id)
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """See `IdentityEngine.begin_anew`. Drop a `Rethinking` that was begun before; let the `hand` resume."""
         self._gallery: Gallery | None = None
         self._model_id = ""
         self._dim = 0
@@ -89,7 +94,6 @@ class TrackletEngine:
         self._calibration = FIRST_CALIBRATION
         self._refresh_at = FIRST_REFRESH
         self._links = NO_LINKS
-        self.hand = Hand(self, next_identity_id=next_identity_id)
 
     @property
     def gallery(self) -> Gallery | None:

@@ -268,6 +268,7 @@ def _label(gallery: Gallery, changes: Iterable[Relabelled]) -> None:
 
 def _put_known(gallery: Gallery, number: int, statement: Statement) -> None:
     """Let a statement hold for the tracks that are remembered and for which it is true."""
+    gallery.statements.reserve(number)
     everybody = statement.left | statement.right
     known = frozenset(track for track in everybody if gallery.camera_of(track) is not None)
     homes = {track: gallery.identity_row(track) for track in known}

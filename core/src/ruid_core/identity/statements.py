@@ -53,10 +53,14 @@ class Statements:
         self._next += 1
         return self._next - 1
 
+    def reserve(self, number: int) -> None:
+        """A statement has had this number, whether it stands or not."""
+        self._next = max(self._next, number + 1)
+
     def put(self, number: int, statement: Statement) -> None:
         """Let a statement stand."""
+        self.reserve(number)
         self._standing[number] = statement
-        self._next = max(self._next, number + 1)
         for track in statement.left | statement.right:
             self._of_track.setdefault(track, set()).add(number)
 

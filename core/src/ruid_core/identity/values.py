@@ -109,6 +109,10 @@ class IdentityEngine(Protocol):
         """Take a recorded answer as it stands: how a hub rebuilds the state after a restart."""
         ...
 
+    def begin_anew(self) -> None:
+        """Forget everybody; the next evidence may be of another model. No identity id is used again."""
+        ...
+
     def estimate(self) -> UniqueEstimate:
         """How many different people have been seen."""
         ...

@@ -18,7 +18,7 @@ from ruid_core.wire.messages import (
     Tracklet,
     ZoneStay,
 )
-from ruid_core.wire.vectors import unpack_embeddings
+from ruid_core.wire.vectors import embedding_dim, unpack_embeddings
 
 MAX_NAME_CHARS = 100
 MAX_CAMERAS_PER_NODE = 16
@@ -179,10 +179,18 @@ def _check_tracklet(tracklet: Tracklet, hello: Hello) -> None:
     _require(len(tracklet.qualities) <= MAX_PROTOTYPES, "prototype_count", "too many embeddings in one tracklet")
     for quality in tracklet.qualities:
         _check_fraction(quality, "quality")
-    expected = len(tracklet.qualities) * hello.embedding_dim * 2
-    _require(len(tracklet.embeddings) == expected, "embedding_size", "embeddings and qualities do not agree")
-    _check_model(tracklet.embedding_model_id, hello)
+    _check_embeddings(tracklet, hello)
     _check_thumbnail(tracklet.thumbnail_jpeg)
+
+
+def _check_embeddings(tracklet: Tracklet, hello: Hello) -> None:
+    """What a node could not deliver before its embedder was replaced is of the former model, of whatever dimension."""
+    _check_label(tracklet.embedding_model_id)
+    named = bool(tracklet.embedding_model_id) or not tracklet.embeddings
+    _require(named, "embedding_model", "the embeddings do not say which model they are of")
+    dim = hello.embedding_dim if tracklet.embedding_model_id == hello.embedding_model_id else embedding_dim(tracklet)
+    agree = 0 < dim <= MAX_EMBEDDING_DIM and len(tracklet.embeddings) == len(tracklet.qualities) * dim * 2
+    _require(agree, "embedding_size", "embeddings and qualities do not agree")
 
 
 def _check_model(model_id: str, hello: Hello) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ruid_core.wire.errors import InvalidContent
+from ruid_core.wire.messages import Tracklet
 
 _NORM_TOLERANCE = 1e-2
 
@@ -14,6 +15,11 @@ _NORM_TOLERANCE = 1e-2
 def pack_embeddings(embeddings: NDArray[np.float32]) -> bytes:
     """Return (K, D) unit rows as bytes."""
     return embeddings.astype("<f2").tobytes()
+
+
+def embedding_dim(tracklet: Tracklet) -> int:
+    """Of how many values each of its embeddings is; 1 where there is none."""
+    return len(tracklet.embeddings) // (2 * len(tracklet.qualities)) if tracklet.qualities else 1
 
 
 def unpack_embeddings(packed: bytes, *, dim: int) -> NDArray[np.float32]:

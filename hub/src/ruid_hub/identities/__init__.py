@@ -7,6 +7,7 @@ from ruid_hub.identities.clusterer import RuidClusterer
 from ruid_hub.identities.drift import DriftAlarm, DriftKind, DriftWatch
 from ruid_hub.identities.engines import ENGINE_NAMES, UnknownEngine, build_engine
 from ruid_hub.identities.labelled import LabelledEngine
+from ruid_hub.identities.models import ModelWatch
 
 __all__ = [
     "ENGINE_NAMES",
@@ -14,6 +15,7 @@ __all__ = [
     "DriftKind",
     "DriftWatch",
     "LabelledEngine",
+    "ModelWatch",
     "RuidClusterer",
     "UnknownEngine",
     "build_engine",

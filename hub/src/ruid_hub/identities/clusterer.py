@@ -89,6 +89,10 @@ class RuidClusterer(base.Clusterer):
         """See `IdentityEngine.restore`."""
         self._engine.restore(evidence, identity_id)
 
+    def begin_anew(self) -> None:
+        """See `IdentityEngine.begin_anew`."""
+        self._engine.begin_anew()
+
     def estimate(self) -> UniqueEstimate:
         """See `IdentityEngine.estimate`."""
         return self._engine.estimate()

@@ -43,8 +43,11 @@ class LabelledEngine:
     """An `IdentityEngine` over a River clusterer that has learned one unit embedding per piece of evidence."""
 
     def __init__(self, clusterer: base.Clusterer, *, next_identity_id: Callable[[], str]) -> None:
-        self._clusterer = clusterer
         self._next_identity_id = next_identity_id
+        self._begin_with(clusterer)
+
+    def _begin_with(self, clusterer: base.Clusterer) -> None:
+        self._clusterer = clusterer
         self._sightings = Sightings()
         self._clocks = CameraClocks(CLOCK_TOLERANCE_S)
         self._relabel_at = 0
@@ -96,6 +99,10 @@ class LabelledEngine:
     def restore(self, evidence: Evidence, identity_id: str) -> None:
         """See `IdentityEngine.restore`."""
         self._sightings.assign(self._learn(evidence), identity_id)
+
+    def begin_anew(self) -> None:
+        """See `IdentityEngine.begin_anew`."""
+        self._begin_with(self._clusterer.clone())
 
     def estimate(self) -> UniqueEstimate:
         """The number of identities; River's clusterers give no probability to estimate from."""

@@ -412,9 +412,7 @@ class IngestServer:
         if arrived.missing:
             self.counters["items_missing"] += arrived.missing
             self._events.missed(arrived.missing)
-        item = ReceivedItem(
-            hello.node_id, arrived.key, arrived.content, hello.embedding_dim, now_s, connection.offset_s
-        )
+        item = ReceivedItem(hello.node_id, arrived.key, arrived.content, now_s, connection.offset_s)
         await self._commits.put(item, connection)
 
     def _forget(self, connection: _NodeConnection) -> None:

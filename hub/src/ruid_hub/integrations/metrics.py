@@ -40,6 +40,11 @@ class HubMetrics:
         self.revisions = Counter(
             "ruid_hub_identity_revisions", "Tracks that were given to another identity", registry=self.registry
         )
+        self.model_changes = Counter(
+            "ruid_hub_model_changes",
+            "Changes of the embedding model, each of which forgets everybody's look",
+            registry=self.registry,
+        )
         self.drifts = Counter(
             "ruid_hub_camera_drifts", "Changes of what a camera shows or how often", ["kind"], registry=self.registry
         )

@@ -41,6 +41,12 @@ def observations_in_order(connection: Connection) -> Iterator[ObservationRow]:
         after = page[-1].observation_id
 
 
+def model_in_use(connection: Connection) -> str | None:
+    """Not of the newest of all: what the engine does not compare is kept without an identity."""
+    query = select(embeddings.c.model_id).join(observations).where(observations.c.identity_key.is_not(None))
+    return connection.scalar(query.order_by(embeddings.c.observation_id.desc()).limit(1))
+
+
 def recent_identities(connection: Connection, limit: int) -> list[KnownPerson]:
     """Newest first."""
     query = select(identities).order_by(identities.c.last_seen_s.desc()).limit(limit)

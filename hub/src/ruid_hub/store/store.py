@@ -163,6 +163,11 @@ class Store:
         with self.reading() as connection:
             yield from queries.observations_in_order(connection)
 
+    def model_in_use(self) -> str | None:
+        """The model of the newest embeddings that somebody was recognised by; None where there are none."""
+        with self.reading() as connection:
+            return queries.model_in_use(connection)
+
     def recent_identities(self, limit: int) -> list[KnownPerson]:
         """The identities seen last, newest first."""
         with self.reading() as connection:

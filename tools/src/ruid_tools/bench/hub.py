@@ -198,7 +198,7 @@ class _Traffic:
             embeddings=vectors.tobytes(),
             qualities=(0.9, 0.8),
         )
-        return ReceivedItem(NODE, ItemKey(2, seq), tracklet, DIM, now_s, 0.0)
+        return ReceivedItem(NODE, ItemKey(2, seq), tracklet, now_s, 0.0)
 
 
 def _unit(vectors: Any) -> Any:

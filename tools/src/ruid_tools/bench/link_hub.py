@@ -208,6 +208,8 @@ class _KnowsNobody:
 
     def restore(self, evidence: Evidence, identity_id: str) -> None: ...
 
+    def begin_anew(self) -> None: ...
+
     def estimate(self) -> UniqueEstimate:
         return UniqueEstimate(0.0, 0.0, 0.0)
 
