@@ -7,7 +7,6 @@ import pytest
 from numpy.typing import NDArray
 
 from fakes import FakeDetector, FakeEmbedder
-from ruid_core.tracking import Zone
 from ruid_edge.capture import Frame
 from ruid_edge.health.stages import StageTimes
 from ruid_edge.pipeline import CameraPipeline, CameraRules, FrameOutcome, Models, ThumbnailPolicy, encode_thumbnail
@@ -71,39 +70,6 @@ def test_whoever_was_hidden_and_comes_out_elsewhere_is_known_by_his_looks(left_p
     ids = {person.track_id for outcome in outcomes for person in outcome.people}
     assert len(ids) == (1 if same else 2)
     assert {tracklet.track_id for tracklet in pipeline.finish().tracklets} == ids
-
-
-@pytest.mark.parametrize("known", [False, True], ids=["new", "hidden before"])
-def test_people_who_exchange_tracks_are_told_apart(known: bool) -> None:
-    """A red person stands; then the same box shows a blue one, who is new or was hidden behind the red one."""
-    beside = (180.0, 100.0, 240.0, 280.0)
-    numbers, rules = count(1), CameraRules(zones=(Zone("all", ((0, 0), (1, 0), (1, 1), (0, 1))),))
-    script = [[RED_BOX, beside] if known else [RED_BOX]] * 20 + [[RED_BOX]] * 24
-    pipeline = CameraPipeline(
-        Models(FakeDetector(script), FakeEmbedder()),
-        next_track_id=lambda: next(numbers),
-        size_px=(640, 480),
-        stages=StageTimes(),
-        rules=lambda: rules,
-    )
-    outcomes: list[FrameOutcome] = []
-    for number in range(44):
-        scene = picture(number)
-        scene[100:280, 180:240] = (250, 0, 0) if number < 20 else 90
-        if number >= 24:
-            scene[100:280, 100:160] = (250, 0, 0)
-        outcomes.append(pipeline.take(Frame(scene, 1000 + number / 10, 2000 + number / 10, 1)))
-
-    parts = [tracklet for outcome in outcomes for tracklet in outcome.tracklets]
-    red, blue = ([part for part in parts if part.track_id == track_id] for track_id in (1, 2))
-    assert [part.final for part in red] == [False] * (len(red) - 1) + [True]
-    assert red[-1].ended_at_s - 1000 < 2.4
-    assert all(row.argmax() == 2 for part in red for row in part.embeddings)
-    assert all(row.argmax() == 0 for part in blue for row in part.embeddings)
-    assert [person.track_id for person in outcomes[-1].people] == [2]
-    stays = [(stay.track_id, stay.final) for outcome in outcomes for stay in outcome.stays]
-    assert stays.count((1, True)) == 1
-    assert (2, False) in stays
 
 
 def test_an_empty_scene_costs_no_embedding() -> None:

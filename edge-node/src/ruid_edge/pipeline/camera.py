@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ruid_core.geometry.boxes import to_relative
 from ruid_core.tracking import Crossing, Stay, Track, Tracker, TrackerSettings, TrackerStep
-from ruid_core.tracking.appearance import Appearances, Exchange
+from ruid_core.tracking.appearance import Appearances
 from ruid_core.tracking.embedding_schedule import Candidate, EmbeddingSchedule
 from ruid_core.tracking.tracklets import Sample, Sighting, Tracklet, TrackletRecorder
 from ruid_core.vision import Detections, crop_quality
@@ -261,14 +261,13 @@ class CameraPipeline:
             self._recorder.see(self._sightings(visible), at_s=self._at_s, grabbed_at_s=frame.grabbed_at_s)
             places = self._places.see(visible, ended_track_ids=step.ended_track_ids, at_s=self._at_s)
         with self._stages.measure("embed"):
-            exchanged = self._embed(visible, frame)
+            self._embed(visible, frame)
         self._gate.looked(at_s=self._at_s, found_somebody=not self._tracker.is_empty)
         self._forget(step.ended_track_ids)
-        due = self._recorder.cut_due(at_s=self._at_s, doubtful=self._appearances.doubtful(at_s=self._at_s))
-        tracklets = exchanged.tracklets + due + self._recorder.end(step.ended_track_ids)
+        due = self._recorder.cut_due(at_s=self._at_s)
+        ended = self._recorder.end(step.ended_track_ids)
         self._people = self._present(step.tracks)
-        places = PlaceStep(places.crossings, places.stays + exchanged.stays)
-        return self._outcome(frame, detections=len(detections), tracklets=tracklets, places=places)
+        return self._outcome(frame, detections=len(detections), tracklets=due + ended, places=places)
 
     def _spare(self, frame: Frame) -> FrameOutcome:
         """Spare the detector: an unchanged picture shows who was there before, a changed one who should be now."""
@@ -337,10 +336,9 @@ class CameraPipeline:
         self._schedule.forget(track_ids)
         self._appearances.forget(track_ids)
 
-    def _embed(self, tracks: Sequence[Track], frame: Frame) -> LastParts:
-        """Embed whose turn it is; return what ends because it turns out to show somebody else."""
+    def _embed(self, tracks: Sequence[Track], frame: Frame) -> None:
         if not tracks:
-            return _NOTHING
+            return
         width, height = self.size_px
         boxes = np.array([track.box_xyxy_px for track in tracks], np.float32)
         qualities = crop_quality(boxes, width_px=width, height_px=height)
@@ -351,41 +349,13 @@ class CameraPipeline:
         slower = self._effort.embed_slower if self._gate.changed else _STILL_SLOWER
         chosen = self._schedule.choose(candidates, at_s=self._at_s, slower=slower)
         if not chosen:
-            return _NOTHING
+            return
         embeddings = self._models.embedder.embed(frame.picture_bgr, boxes[list(chosen)])
-        last: list[LastParts] = []
         for index, embedding in zip(chosen, embeddings, strict=True):
             crop = cut_crop(frame.picture_bgr, tracks[index].box_xyxy_px, self._rules.thumbnails)
             taken = Sample(self._at_s, frame.grabbed_at_s, embedding, candidates[index].quality, crop)
-            last.append(self._record(tracks[index].track_id, taken))
-        return LastParts(
-            tuple(tracklet for parts in last for tracklet in parts.tracklets),
-            tuple(stay for parts in last for stay in parts.stays),
-        )
-
-    def _record(self, track_id: int, taken: Sample) -> LastParts:
-        """Record a crop with whom it shows; return what ends where that is no longer the one before."""
-        shown, last = self._appearances.judge(track_id, taken), _NOTHING
-        if isinstance(shown, Exchange):
-            track_id, last = self._exchange(track_id, shown)
-            shown = shown.samples
-        for one in shown:
-            self._recorder.add(track_id, one)
-        return last
-
-    def _exchange(self, track_id: int, exchange: Exchange) -> tuple[int, LastParts]:
-        """People have exchanged tracks: return whose this one is from now on, and what ends of the former."""
-
-        def recognise(_: int, hidden: Sequence[Track]) -> int | None:
-            here = [track.track_id for track in hidden if self._is_inside(track.box_xyxy_px)]
-            return self._appearances.recognise(exchange.look, among=here)
-
-        to = self._tracker.exchange(track_id, since_s=exchange.since_s, recognise=recognise)
-        self._appearances.begin(to, exchange.samples)
-        self._forget((track_id,))
-        own_until_s, since_s = exchange.own_until_s, exchange.since_s
-        tracklet = self._recorder.hand_over(track_id, to, own_until_s=own_until_s, since_s=since_s)
-        return to, LastParts((tracklet,), self._places.hand_over(track_id, to))
+            self._recorder.add(tracks[index].track_id, taken)
+            self._appearances.note(tracks[index].track_id, embedding)
 
     # --- parts -----------------------------------------------------------------------------------------
 
