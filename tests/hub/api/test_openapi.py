@@ -42,6 +42,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Generator[Asked]:
     store.close()
 
 
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # of the test client, for a picture's bytes
 def test_every_operation_answers_whatever_fits_its_description(hub: Asked):
     schema: Any = schemathesis.openapi.from_dict(hub.document)
     tried, failed = 0, set[str]()

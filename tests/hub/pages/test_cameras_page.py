@@ -70,7 +70,7 @@ def test_what_changed_on_a_camera_is_told_for_a_day_to_those_who_may_see_it():
 
 def test_a_measure_runs_over_the_whole_width_and_height():
     [frames, *_] = sparks([sample(0, fps=5), sample(60, fps=10)])
-    assert (frames.now, frames.range, frames.points) == ("10 fps", "between 5 and 10 fps", "0.0,28.0 100.0,2.0")
+    assert (frames.now, frames.range, frames.points) == ("10", "between 5 and 10", "0.0,28.0 100.0,2.0")
 
 
 def test_what_is_drawn_becomes_masks_zones_and_lines():

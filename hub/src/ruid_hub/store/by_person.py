@@ -14,6 +14,8 @@ from ruid_hub.store.tables import appearances, cameras, identities, observations
 
 LONGEST_ACCOUNT_S = 2 * 3600.0
 """From the beginning of an hour's account of a track to the end of the last part in it, at the most."""
+LATEST = 500
+"""A person's observations among which the newest picture is looked for."""
 
 
 def visited(connection: Connection, identity_keys: Sequence[int]) -> dict[int, list[tuple[str, int]]]:
@@ -71,14 +73,21 @@ def seen_by_several() -> ColumnElement[bool]:
 
 
 def newest_pictures(connection: Connection, identity_keys: Sequence[int]) -> dict[int, int]:
-    """The observation of the newest picture of each identity that has one."""
+    """The observation of the newest picture of each identity that has one among its `LATEST` observations."""
     # Older observations have none: nobody needs to look there.
     oldest_s = select(func.min(thumbnails.c.taken_at_s)).scalar_subquery()
-    newest = (
-        select(observations.c.observation_id)
-        .join(thumbnails)
+    latest = (
+        select(observations.c.observation_id, observations.c.ended_at_s)
         .where(observations.c.identity_key == identities.c.identity_key, observations.c.ended_at_s >= oldest_s)
         .order_by(observations.c.ended_at_s.desc(), observations.c.observation_id.desc())
+        .limit(LATEST)
+        .correlate(identities)
+        .subquery()
+    )
+    newest = (
+        select(latest.c.observation_id)
+        .join(thumbnails, thumbnails.c.observation_id == latest.c.observation_id)
+        .order_by(latest.c.ended_at_s.desc(), latest.c.observation_id.desc())
         .limit(1)
         .scalar_subquery()
     )
