@@ -120,6 +120,13 @@ async def test_once_in_it_needs_nobody_after_restarts_of_either_side(hub: Hub, s
         await hub.hears("connected Entrance")
 
 
+async def test_a_node_that_shares_the_secret_is_not_told_of_as_waiting(hub: Hub, spool: Spool, tmp_path: Path) -> None:
+    """It asks once before it can prove that it knows the secret."""
+    async with serving(hub) as link, uplinking(spool, link.url, tmp_path):
+        await hub.hears("connected Entrance")
+        assert link.register.pending() == ()
+
+
 async def test_an_approval_is_kept_for_a_node_that_has_hung_up(hub: Hub, spool: Spool, tmp_path: Path) -> None:
     async with serving(hub) as link:
         async with uplinking(spool, link.url, tmp_path, join=False):

@@ -86,9 +86,8 @@ class WaitingRoom:
         raise NoSuchRequest(code)
 
     def leave(self, asking: Asking) -> None:
-        """Forget somebody who has an answer."""
-        if self._asking.get(asking.key_fingerprint) is asking:
-            del self._asking[asking.key_fingerprint]
+        """Forget somebody who has an answer, and what the same key asked before."""
+        self._asking.pop(asking.key_fingerprint, None)
 
     def _from(self, address: str) -> int:
         return Counter(asking.address for asking in self._asking.values())[address]
