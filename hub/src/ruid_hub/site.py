@@ -430,6 +430,11 @@ class Site:
         held = self._cameras.get(camera)
         return line_id if held is None else held.line_names.get(line_id, line_id)
 
+    def zone_name(self, camera: str, zone_id: str) -> str:
+        """What a zone is called; its id where it has no name."""
+        held = self._cameras.get(camera)
+        return zone_id if held is None else held.zone_names.get(zone_id, zone_id)
+
     def lined(self, cameras: Container[str] | None = None) -> bool:
         """Whether a line is drawn on any camera, or on any of these."""
         return any(held.line_names for key, held in self._cameras.items() if cameras is None or key in cameras)

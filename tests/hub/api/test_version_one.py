@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 import pytest_asyncio
 from litestar import Litestar
+from litestar.di import Provide
 from litestar.testing import AsyncTestClient
 from sqlalchemy import update
 
@@ -19,8 +20,9 @@ from hub_fakes import JPEG, NOON_S, hello, live, matched, track
 from ruid_hub.access import Access, Permit, Reach, Role
 from ruid_hub.api.events import Differences
 from ruid_hub.site import Site
-from ruid_hub.store import Store, open_store
-from ruid_hub.store.tables import identities
+from ruid_hub.store import CrossingRow, StayRow, Store, open_store
+from ruid_hub.store.tables import cameras, identities
+from ruid_hub.store.tables.counts import sites
 
 pytestmark = pytest.mark.asyncio
 Client = AsyncTestClient[Litestar]
@@ -44,6 +46,27 @@ async def client(store: Store, tmp_path: Path) -> AsyncIterator[Client]:
 
 def access_of(client: Client) -> Access:
     return cast("Access", client.app.state.access)
+
+
+EXPORTS = ("/api/v1/sightings", "/api/v1/visits", "/api/v1/crossings", "/api/v1/counts")
+
+
+def named_places(client: Client, store: Store, name: str) -> dict[str, str | float]:
+    """Give a person, the site, the camera, a zone and a line this name; the query that finds something of each."""
+    whose = {"node_id": "node-1", "boot_epoch": 1, "track": track(1)}
+    store.commit(
+        [
+            CrossingRow(**whose, seq=100, line_id="middle", direction=1, at_s=NOON_S - 1),
+            StayRow(**whose, seq=101, zone_id="till", stay=0, entered_at_s=NOON_S - 2, left_at_s=NOON_S, final=True),
+        ]
+    )
+    site = cast("Site", cast("Provide", client.app.dependencies["site"]).dependency())
+    site.shapes_named("node-1/cam", zones={"till": name}, lines={"middle": name})
+    with store.writing() as connection:
+        connection.execute(update(identities).where(identities.c.identity_id == "ada").values(label=name))
+        connection.execute(update(cameras).values(name=name))
+        connection.execute(update(sites).values(name=name))
+    return {"from_s": NOON_S - 1000, "to_s": NOON_S + 1, "camera": "node-1/cam"}
 
 
 class TestPeople:
@@ -97,15 +120,24 @@ class TestExports:
         assert [row["identity_id"] for row in rows] == [row["identity_id"] for row in as_json] == ["bob", "ada"]
         assert rows[1]["to_utc"] == "2026-09-21T14:13:20.000Z"
 
+    async def test_places_have_their_names_beside_their_ids(self, client: Client, store: Store):
+        asked = named_places(client, store, "Front door") | {"zone_id": "till"}
+        by_path = {path: (await client.get(path, params=asked)).json()[-1] for path in EXPORTS}
+        for path in ("/api/v1/sightings", "/api/v1/visits", "/api/v1/crossings"):
+            names = {name: by_path[path][name] for name in ("site_name", "camera", "camera_name")}
+            assert names == {"site_name": "Front door", "camera": "node-1/cam", "camera_name": "Front door"}, path
+        assert by_path["/api/v1/crossings"]["line_name"] == "Front door"
+        assert by_path["/api/v1/visits"]["zone_name"] == "Front door"
+        assert by_path["/api/v1/counts"]["place"] == "Front door: Front door"
+
     @pytest.mark.parametrize("name", HOSTILE)
     async def test_a_hostile_name_is_text_in_every_export(self, client: Client, store: Store, name: str):
-        with store.writing() as connection:
-            connection.execute(update(identities).where(identities.c.identity_id == "ada").values(label=name))
-        asked = {"from_s": NOON_S - 1000, "to_s": NOON_S + 1}
-        for path in ("/api/v1/sightings", "/api/v1/visits", "/api/v1/crossings", "/api/v1/counts"):
+        asked = named_places(client, store, name)
+        for path in EXPORTS:
             answer = await client.get(path, params={**asked, "format": "csv"})
             assert answer.status_code == 200, path
             rows = list(csv.reader(io.StringIO(answer.text, newline="")))
+            assert len(rows) > 1, path
             assert len({len(row) for row in rows}) == 1, path
             assert not any(cell.startswith(("=", "+", "@", "\t", "\r")) for row in rows for cell in row), path
             json.loads((await client.get(path, params=asked)).text)

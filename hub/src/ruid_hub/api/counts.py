@@ -324,8 +324,9 @@ class RowsController(Controller):
 
 @dataclass(frozen=True, slots=True)
 class CountRow:
-    """One bucket; `coverage` is the share (0..1) of the time that cameras saw."""
+    """One bucket of a place (empty: everywhere); `coverage` is the share (0..1) of the time that cameras saw."""
 
+    place: str
     label: str
     from_s: float
     to_s: float
@@ -341,8 +342,10 @@ class CountRow:
 def _count_rows(counting: Counting, asked: Asked, bucket: Bucket) -> list[CountRow]:
     unique = counting.unique_visitors(asked.period, bucket, asked.place, asked.options).points
     visits = counting.visits(asked.period, bucket, asked.place, asked.options).points
+    place = counting.place_name(asked.place)
     return [
         CountRow(
+            place,
             one.label,
             one.from_s,
             one.to_s,

@@ -93,8 +93,8 @@ class _Asked:
         points = tuple(Point(*span, label, _figure(estimate, float(share))) for span, label, estimate, share in buckets)
         return Series(_figure(total, self.sight.share()), points, self.sight.coverage())
 
-    def flows(self, by_bucket: Sequence[Flows]) -> tuple[LineFlow, ...]:
-        names = {camera.camera_key: camera.camera for camera in self.where.cameras}
+    def flows(self, by_bucket: Sequence[Flows], line_name: Callable[[str, str], str]) -> tuple[LineFlow, ...]:
+        names = {camera.camera_key: (camera.camera, camera.name) for camera in self.where.cameras}
         lines = sorted({line for flows in by_bucket for line in flows})
         shares, share = self.sight.shares(self.edges).tolist(), self.sight.share()
         told: list[LineFlow] = []
@@ -103,7 +103,8 @@ class _Asked:
             buckets = zip(pairwise(self.edges), self.labels, crossed, shares, strict=True)
             points = tuple(FlowPoint(*span, label, *both, seen) for span, label, both, seen in buckets)
             entered, left = (sum(ways) for ways in zip(*crossed, strict=True))
-            told.append(LineFlow(names[line[0]], line[1], entered, left, points, share))
+            of_line = (*names[line[0]], line[1], line_name(names[line[0]][0], line[1]))
+            told.append(LineFlow(*of_line, entered, left, points, share))
         return tuple(told)
 
 
@@ -215,7 +216,8 @@ class Counting:
     ) -> tuple[LineFlow, ...]:
         asked = self._asked(period, bucket, place)
         chosen = self._chosen(asked.where, options)
-        return asked.flows([self._rollups.flows(chosen, *span) for span in pairwise(asked.edges)])
+        by_bucket = [self._rollups.flows(chosen, *span) for span in pairwise(asked.edges)]
+        return asked.flows(by_bucket, self._site.line_name)
 
     def occupancy(self, place: Place = EVERYWHERE) -> Occupancy:
         """How many are inside now, by the lines."""
@@ -306,11 +308,12 @@ class Counting:
         where = self._where(place)
         visits, _ = self._visits(place, period, options)
         names = self._names(np.unique(visits.who).tolist())
-        cameras = {camera.camera_key: camera.camera for camera in where.cameras}
+        cameras = {camera.camera_key: (camera.site_name, camera.camera, camera.name) for camera in where.cameras}
+        zone = (place.zone_id or "", self._zone_name(place))
         for row in np.argsort(visits.start_s, kind="stable"):
-            identity_id, label = names.get(int(visits.who[row]), ("", ""))
+            who = names.get(int(visits.who[row]), ("", ""))
             from_s, to_s = float(visits.start_s[row]), float(visits.end_s[row])
-            yield VisitRow(identity_id, label, cameras[int(visits.camera[row])], from_s, to_s, to_s - from_s)
+            yield VisitRow(*who, *cameras[int(visits.camera[row])], *zone, from_s, to_s, to_s - from_s)
 
     def crossing_rows(
         self, period: Period, place: Place = EVERYWHERE, options: CountOptions = DEFAULTS
@@ -319,11 +322,19 @@ class Counting:
         where = self._where(place)
         crossed = self._crossed(where, period, self._left_out(options))
         names = self._names(np.unique(crossed.who).tolist())
-        cameras = {camera.camera_key: camera.camera for camera in where.cameras}
+        cameras = {camera.camera_key: (camera.site_name, camera.camera, camera.name) for camera in where.cameras}
         for row, at_s in enumerate(crossed.at_s.tolist()):
-            identity_id, label = names.get(int(crossed.who[row]), ("", ""))
-            camera, direction = cameras[int(crossed.camera[row])], int(crossed.direction[row])
-            yield CrossingEntry(at_s, camera, crossed.line_ids[row], direction, identity_id, label)
+            who = names.get(int(crossed.who[row]), ("", ""))
+            there, line_id = cameras[int(crossed.camera[row])], crossed.line_ids[row]
+            line_name = self._site.line_name(there[1], line_id)
+            yield CrossingEntry(at_s, *there, line_id, line_name, int(crossed.direction[row]), *who)
+
+    def place_name(self, place: Place) -> str:
+        """A place as people call it; empty for everywhere. Raises UnknownPlace."""
+        where = self._where(place)
+        if place.camera is not None:
+            return ": ".join(name for name in (where.cameras[0].name, self._zone_name(place)) if name)
+        return next((site.name for site in self.sites() if site.site_id == place.site_id), "")
 
     # --- what people set -------------------------------------------------------------------------------
 
@@ -445,6 +456,9 @@ class Counting:
     def _fact(self, question: Hashable, read: Callable[[], _Fact]) -> _Fact:
         """What the database says, read again once anything has been written."""
         return cast("_Fact", self._facts.take(question, self._store.revision, read))
+
+    def _zone_name(self, place: Place) -> str:
+        return self._site.zone_name(place.camera or "", place.zone_id) if place.zone_id is not None else ""
 
     def _open_gaps(self) -> dict[str, Gap]:
         """Cameras whose node lives but sees nothing at present: it tells of the gap when that is over."""

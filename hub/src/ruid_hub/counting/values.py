@@ -145,7 +145,9 @@ class LineFlow:
     """One line: who went in and out over it."""
 
     camera: str
+    camera_name: str
     line_id: str
+    line_name: str
     entered: int
     left: int
     points: tuple[FlowPoint, ...]
@@ -214,11 +216,18 @@ class Heat:
 
 @dataclass(frozen=True, slots=True)
 class VisitRow:
-    """One visit; `identity_id` is empty for somebody who was erased or could not be told."""
+    """One visit; `identity_id` is empty for somebody who was erased or could not be told.
+
+    `site_name` and `camera` are where it began; the zone is the one that was asked for, empty where none was.
+    """
 
     identity_id: str
     label: str
+    site_name: str
     camera: str
+    camera_name: str
+    zone_id: str
+    zone_name: str
     from_s: float
     to_s: float
     dwell_s: float
@@ -229,8 +238,11 @@ class CrossingEntry:
     """One crossing of a line."""
 
     at_s: float
+    site_name: str
     camera: str
+    camera_name: str
     line_id: str
+    line_name: str
     direction: int
     identity_id: str
     label: str

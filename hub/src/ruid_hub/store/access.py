@@ -345,7 +345,9 @@ def cameras_of_sites(connection: Connection, site_ids: Iterable[str]) -> list[st
 class SightingExport:
     """One track as it is exported; `identity_id` and `name` are empty while nobody knows who it is."""
 
+    site_name: str
     camera: str
+    camera_name: str
     boot_epoch: int
     track_id: int
     observation_id: int
@@ -365,8 +367,16 @@ def sighting_rows(
 ) -> Iterator[SightingExport]:
     """The last parts of tracks that ended in a period, by their end; read in pieces, so that memory stays flat."""
     query = (
-        select(observations, cameras.c.camera, identities.c.identity_id, identities.c.label)
+        select(
+            observations,
+            cameras.c.camera,
+            cameras.c.name.label("camera_name"),
+            sites.c.name.label("site_name"),
+            identities.c.identity_id,
+            identities.c.label,
+        )
         .join(cameras, cameras.c.camera_key == observations.c.camera_key)
+        .join(sites, sites.c.site_key == cameras.c.site_key)
         .outerjoin(identities, identities.c.identity_key == observations.c.identity_key)
         .where(observations.c.ended_at_s >= from_s, observations.c.ended_at_s < to_s, observations.c.final)
         .order_by(observations.c.ended_at_s, observations.c.observation_id)
@@ -431,7 +441,9 @@ def _places_text(reach: Places) -> str | None:
 
 def _sighting(row: Row[Any]) -> SightingExport:
     return SightingExport(
+        site_name=row.site_name,
         camera=row.camera,
+        camera_name=row.camera_name,
         boot_epoch=row.boot_epoch,
         track_id=row.track_id,
         observation_id=row.observation_id,

@@ -67,6 +67,7 @@ class CameraPlace:
     camera: str
     name: str
     site_id: str
+    site_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +290,9 @@ def _named(connection: Connection, chosen: ColumnElement[bool]) -> list[Named]:
 def camera_places(connection: Connection) -> list[CameraPlace]:
     """Every camera and the site that it belongs to."""
     query = (
-        select(cameras.c.camera_key, cameras.c.node_key, cameras.c.camera, cameras.c.name, sites.c.site_id)
+        select(
+            cameras.c.camera_key, cameras.c.node_key, cameras.c.camera, cameras.c.name, sites.c.site_id, sites.c.name
+        )
         .join(sites, sites.c.site_key == cameras.c.site_key)
         .order_by(cameras.c.camera)
     )
