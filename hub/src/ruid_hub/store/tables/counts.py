@@ -1,6 +1,6 @@
 """What is counted: who was where in which hour, crossings, stays in zones; sites, and when nodes were running."""
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, text
 
 from ruid_hub.store.tables.base import REAL, metadata
 
@@ -51,6 +51,13 @@ appearances = Table(
     Index(None, "hour"),
     # All that a person's card says of places, without a look at the rows.
     Index(None, "identity_key", "camera_key", "first_s", "begins"),
+    # The tracks that identities were made for.
+    Index(
+        "ix_appearances_founders",
+        "identity_key",
+        sqlite_where=text("newcomer = 1"),
+        postgresql_where=text("newcomer"),
+    ),
 )
 
 crossings = Table(
