@@ -54,11 +54,19 @@ def cameras_of(connection: Connection, identity_id: str) -> list[str]:
     return list(connection.scalars(select(cameras.c.camera).where(there)))
 
 
-def seen_by(names: Sequence[str]) -> ColumnElement[bool]:
-    """Whether one of these cameras has seen the identity of the query around it."""
-    keys = select(cameras.c.camera_key).where(cameras.c.camera.in_(names))
+def seen_by(
+    names: Sequence[str] | None, *, since_s: float | None = None, until_s: float | None = None
+) -> ColumnElement[bool]:
+    """Whether one of these cameras, or any, has seen the identity of the query around it between two times."""
     held = appearances.c
-    return exists().where(held.identity_key == identities.c.identity_key, held.camera_key.in_(keys), _in_history())
+    conditions = [held.identity_key == identities.c.identity_key, _in_history()]
+    if names is not None:
+        conditions.append(held.camera_key.in_(select(cameras.c.camera_key).where(cameras.c.camera.in_(names))))
+    if since_s is not None:
+        conditions += [held.last_s >= since_s, held.first_s >= since_s - LONGEST_ACCOUNT_S]
+    if until_s is not None:
+        conditions.append(held.first_s <= until_s)
+    return exists().where(*conditions)
 
 
 def seen_by_several() -> ColumnElement[bool]:

@@ -19,7 +19,10 @@ RARE_TEXT = 3
 
 @dataclass(frozen=True, slots=True)
 class PeopleFilter:
-    """Which people to list; what is None or False does not matter. Times in seconds since the Unix epoch."""
+    """Which people to list; what is None or False does not matter. Times in seconds since the Unix epoch.
+
+    Where a camera is named it is that camera which saw them between the two times.
+    """
 
     text: str = ""
     """Part of the name, or of the identity."""
@@ -30,6 +33,13 @@ class PeopleFilter:
     until_s: float | None = None
     cameras: frozenset[str] | None = None
     """Only people who were seen by one of these."""
+
+    @property
+    def witnesses(self) -> list[list[str] | None]:
+        """Sets of cameras of each of which one must have seen them between the two times; None for any camera."""
+        named = [] if self.camera is None else [[self.camera]]
+        allowed = [] if self.cameras is None else [sorted(self.cameras)]
+        return [*named, *allowed] or ([] if self.until_s is None else [None])
 
     @property
     def stem(self) -> str:
@@ -191,10 +201,8 @@ def _conditions(wanted: PeopleFilter) -> list[ColumnElement[bool]]:
         conditions.append(identities.c.last_seen_s >= wanted.since_s)
     if wanted.until_s is not None:
         conditions.append(identities.c.first_seen_s <= wanted.until_s)
-    if wanted.camera is not None:
-        conditions.append(seen_by([wanted.camera]))
-    if wanted.cameras is not None:
-        conditions.append(seen_by(sorted(wanted.cameras)))
+    for names in wanted.witnesses:
+        conditions.append(seen_by(names, since_s=wanted.since_s, until_s=wanted.until_s))
     if wanted.several_cameras:
         conditions.append(seen_by_several())
     return conditions
