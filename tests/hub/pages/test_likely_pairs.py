@@ -8,14 +8,16 @@ from litestar.testing import AsyncTestClient
 from access_fakes import owner_of
 from api_fakes import whole_hub
 from hub_fakes import NOON_S, row
-from ruid_hub.hand import OperatorHand, Suggestion
-from ruid_hub.pages.people import SUGGESTIONS
+from ruid_hub.hand import Operation, OperationKind, OperatorHand, Suggestion, UnknownPerson
+from ruid_hub.pages.people import LEAST_LIKELY, SUGGESTIONS
 from ruid_hub.store import open_store
 
 
-async def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, alike: int) -> tuple[str, str]:
+async def told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, alike: int, probability: float = 0.5
+) -> tuple[str, str]:
     """The page of people, and that of pairs, where so many look like Zoe."""
-    found = [Suggestion("zoe", f"like{number}", 0.5, 0.5) for number in range(alike)]
+    found = [Suggestion("zoe", f"like{number}", 0.5, probability) for number in range(alike)]
 
     async def suggestions(_: OperatorHand, limit: int = 20) -> list[Suggestion]:
         return found[:limit]
@@ -44,3 +46,41 @@ async def test_a_page_that_does_not_hold_all_pairs_claims_no_total(tmp_path: Pat
     assert "Review the 20 likeliest pairs" in people
     assert review.count('data-testid="pair"') == SUGGESTIONS
     assert "others come up" in review
+
+
+async def test_nobody_is_asked_about_pairs_that_are_hardly_one_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    people, review = await told(tmp_path, monkeypatch, alike=3, probability=LEAST_LIKELY / 2)
+    assert "review-link" not in people
+    assert 'data-testid="no-pairs"' in review
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (["ada:bob", "ada:gone"], "1 pair answered. Each can be undone on the page of the person. Of 1 it was refused"),
+        (["ada:gone", "ada:bob", "bob:ada"], "2 pairs answered."),
+        (["ada:gone"], "The hub knows them by another name by now"),
+        (["ada:bob"], "Ada and Bob are two people"),
+        ([], "Choose the pairs first."),
+    ],
+)
+async def test_a_pair_that_is_out_of_date_keeps_no_other_from_being_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: list[str], said: str
+):
+    async def decide(_: OperatorHand, first_id: str, second_id: str, actor: str, *, same: bool) -> Operation:
+        if second_id == "gone":
+            raise UnknownPerson(second_id)
+        words = "ada and Bob are two people"
+        return Operation(1, OperationKind.DIFFERENT, actor, NOON_S, first_id, second_id, (), words, undoable=True)
+
+    monkeypatch.setattr(OperatorHand, "decide_suggestion", decide)
+    store = open_store(tmp_path / "hub.db")
+    app = await whole_hub(store, tmp_path)
+    async with AsyncTestClient(app) as client:
+        owner = owner_of(app.state.access)
+        client.cookies.update(owner.cookies)
+        form = {"answer": "different", "pair": chosen, "_csrf": owner.csrf}
+        page = await client.post("/people/review", data=form, follow_redirects=True)
+    store.close()
+    assert said in page.text
+    assert "gone" not in page.text

@@ -3,13 +3,14 @@
 from collections import OrderedDict
 from collections.abc import Callable
 
-from ruid_hub.hand import InViewTogether, LaterOperations, Operation, OperationKind
+from ruid_hub.hand import InViewTogether, LaterOperations, Operation, OperationKind, UnknownPerson
 from ruid_hub.pages.frame import Notice
 
 NOTICES = 200
 WORDS: dict[type[Exception], str] = {
     InViewTogether: "They were in one picture at the same time, so they are two people. Where a sighting belongs to "
     "neither, move it elsewhere first",
+    UnknownPerson: "the hub knows them by another name by now, or has forgotten them. What you see now is up to date",
     LaterOperations: "later corrections build on this one. Undo them first, the newest one before the others",
 }
 
@@ -40,7 +41,7 @@ def said(operation: Operation) -> Notice:
         return Notice(f"Undone: {operation.text}")
     elsewhere = operation.kind in {OperationKind.SPLIT, OperationKind.MOVE}
     return Notice(
-        operation.text,
+        sentence(operation.text),
         undo_id=operation.operation_id if operation.undoable else None,
         person=operation.identity_id if elsewhere else "",
     )
@@ -49,4 +50,9 @@ def said(operation: Operation) -> Notice:
 def refusal(error: Exception) -> Notice:
     """Why something was not done; pages show no numbers of sightings and operations."""
     text = next((words for kind, words in WORDS.items() if isinstance(error, kind)), str(error))
-    return Notice(f"{text[:1].upper()}{text[1:]}.", refused=True)
+    return Notice(f"{sentence(text)}.", refused=True)
+
+
+def sentence(text: str) -> str:
+    """With a capital letter at its beginning."""
+    return text[:1].upper() + text[1:]

@@ -17,6 +17,7 @@ from ruid_hub.hand import HandError, Likeness, OperatorHand, Suggestion
 from ruid_hub.pages.frame import Frame, Notice
 from ruid_hub.pages.look import AnyRequest, Form, Look, several
 from ruid_hub.pages.notices import refusal, said
+from ruid_hub.pages.texts import SiteTime, plural
 from ruid_hub.site import Site
 from ruid_hub.store import Store
 from ruid_hub.store import pages as reading
@@ -25,7 +26,11 @@ from ruid_hub.store.pages import Cursor, PeopleFilter, PersonRow
 PEOPLE_SHOWN = 24
 LOOKALIKES = 12
 SUGGESTIONS = 20
+LEAST_LIKELY = 0.1
+"""Pairs below it are hardly ever one person: nobody is asked about them."""
 PERIODS = {"": None, "hour": 3600.0, "day": 86_400.0, "week": 7 * 86_400.0}
+BETWEEN = "between"
+"""Chosen where two times are given instead of a period."""
 TEXT = 80
 EXPIRED = Notice("What this sighting looked like has expired, so nothing can be compared with it.", refused=True)
 LOOKING = [requires(Role.VIEWER)]
@@ -39,26 +44,31 @@ class PeopleQuery:
 
     text: str = ""
     seen: str = ""
-    """A key of PERIODS."""
+    """A key of PERIODS, or BETWEEN."""
+    since: str = ""
+    until: str = ""
+    """For BETWEEN: times as the browser's field for them writes them, on the site's clock; empty for any."""
     camera: str = ""
     named: bool = False
     several: bool = False
 
-    def filter(self, now_s: float, cameras: frozenset[str] | None) -> PeopleFilter:
+    def filter(self, time: SiteTime, cameras: frozenset[str] | None) -> PeopleFilter:
         """The same for the store, within some cameras."""
-        period_s = PERIODS[self.seen]
+        period_s = PERIODS.get(self.seen)
+        between = self.seen == BETWEEN
         return PeopleFilter(
             text=self.text,
             named=self.named,
             several_cameras=self.several,
             camera=self.camera or None,
-            since_s=None if period_s is None else now_s - period_s,
+            since_s=time.read(self.since) if between else None if period_s is None else time.now_s() - period_s,
+            until_s=time.read(self.until) if between else None,
             cameras=cameras,
         )
 
     def address(self, after: Cursor | None = None) -> str:
         """Where this list is, or how it goes on."""
-        asked = {"text": self.text, "seen": self.seen, "camera": self.camera}
+        asked = {name: getattr(self, name) for name in ("text", "seen", "since", "until", "camera")}
         asked |= {name: "on" for name in ("named", "several") if getattr(self, name)}
         if after is not None:
             asked["after"] = f"{after[0]!r}:{after[1]}"
@@ -148,7 +158,7 @@ async def people_page(
     query = _query(asked)
     if query.camera:
         look.must_cover(query.camera)
-    wanted = query.filter(clock(), reachable_cameras(look, site))
+    wanted = query.filter(look.templates.time, reachable_cameras(look, site))
     rows, more = await asyncio.to_thread(_people, store, wanted, _cursor(asked.get("after", "")))
     view = site.view(clock(), sees=look.sees)
     pairs = await _pairs(look, hand, store, site)
@@ -229,16 +239,27 @@ async def answer_review(data: Form, look: Given[Look], hand: Given[OperatorHand]
     chosen = [only] if only else several(data.get("pair"))
     pairs = [(first_id, second_id) for first_id, _, second_id in (pair.partition(":") for pair in chosen[:SUGGESTIONS])]
     await look.must_reach(*(identity_id for pair in pairs for identity_id in pair))
-    notice = Notice("Choose the pairs first.", refused=True)
+    notices = [await _answered(look, hand, pair, same=answer == "same") for pair in pairs]
+    return look.go("/people/review", _in_all(notices))
+
+
+async def _answered(look: Look, hand: OperatorHand, pair: tuple[str, str], *, same: bool) -> Notice:
     try:
-        for first_id, second_id in pairs:
-            decided = hand.decide_suggestion(first_id, second_id, look.actor, same=answer == "same")
-            notice = said(await look.noted(decided))
+        return said(await look.noted(hand.decide_suggestion(*pair, look.actor, same=same)))
     except HandError as error:
-        notice = refusal(error)
-    if len(chosen) > 1 and not notice.refused:
-        notice = Notice(f"{len(chosen)} pairs answered. Each can be undone on the page of the person.")
-    return look.go("/people/review", notice)
+        return refusal(error)
+
+
+def _in_all(notices: Sequence[Notice]) -> Notice:
+    """What became of several answers: a pair that is out of date keeps no other from being answered."""
+    if not notices:
+        return Notice("Choose the pairs first.", refused=True)
+    refused = [notice for notice in notices if notice.refused]
+    answered = len(notices) - len(refused)
+    if len(notices) == 1 or not answered:
+        return notices[0]
+    text = f"{plural(answered, 'pair', 'pairs')} answered. Each can be undone on the page of the person."
+    return Notice(f"{text} Of {len(refused)} it was refused: {refused[0].text}" if refused else text)
 
 
 def named(row: PersonRow, site: Site, look: Look) -> PersonRow:
@@ -259,7 +280,9 @@ def _query(asked: Any) -> PeopleQuery:
     seen = asked.get("seen", "")
     return PeopleQuery(
         text=asked.get("text", "").strip()[:TEXT],
-        seen=seen if seen in PERIODS else "",
+        seen=seen if seen in {*PERIODS, BETWEEN} else "",
+        since=asked.get("since", "")[:TEXT] if seen == BETWEEN else "",
+        until=asked.get("until", "")[:TEXT] if seen == BETWEEN else "",
         camera=asked.get("camera", ""),
         named="named" in asked,
         several="several" in asked,
@@ -323,7 +346,8 @@ async def _pairs(look: Look, hand: OperatorHand, store: Store, site: Site) -> tu
     return tuple(
         Pair(named(first, site, look), named(second, site, look), suggestion.probability)
         for suggestion in suggestions
-        if (first := known.get(suggestion.first_id)) is not None
+        if suggestion.probability >= LEAST_LIKELY
+        and (first := known.get(suggestion.first_id)) is not None
         and (second := known.get(suggestion.second_id)) is not None
         and look.caller.reach.covers_any(first.cameras)
         and look.caller.reach.covers_any(second.cameras)

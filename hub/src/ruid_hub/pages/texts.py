@@ -120,6 +120,13 @@ class SiteTime:
         """A time in the site's zone."""
         return datetime.fromtimestamp(at_s, self.time_zone)
 
+    def read(self, text: str) -> float | None:
+        """A time as a browser's field for date and time writes it, `2026-11-22T14:30`; None where it is none."""
+        try:
+            return datetime.fromisoformat(text).replace(tzinfo=self.time_zone).timestamp()
+        except (ValueError, OverflowError):
+            return None
+
     def clock(self, at_s: float) -> str:
         """Time of day, with the date where that is not today."""
         moment = self.moment(at_s)

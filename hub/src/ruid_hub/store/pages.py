@@ -201,8 +201,7 @@ def _conditions(wanted: PeopleFilter) -> list[ColumnElement[bool]]:
         conditions.append(identities.c.last_seen_s >= wanted.since_s)
     if wanted.until_s is not None:
         conditions.append(identities.c.first_seen_s <= wanted.until_s)
-    for names in wanted.witnesses:
-        conditions.append(seen_by(names, since_s=wanted.since_s, until_s=wanted.until_s))
+    conditions += [seen_by(names, since_s=wanted.since_s, until_s=wanted.until_s) for names in wanted.witnesses]
     if wanted.several_cameras:
         conditions.append(seen_by_several())
     return conditions
