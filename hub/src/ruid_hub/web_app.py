@@ -57,7 +57,7 @@ from ruid_hub.live.feed import LiveFeed
 from ruid_hub.live.routes import live_stream
 from ruid_hub.live.shapes import name_shapes
 from ruid_hub.pages.look import look_at
-from ruid_hub.pages.notices import Notices
+from ruid_hub.pages.notices import Notices, sentence
 from ruid_hub.pages.rendering import Templates
 from ruid_hub.pages.routes import PAGES
 from ruid_hub.parts import HubParts
@@ -106,6 +106,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("ruid_hub.web")
 VENDOR_FILES = ("htmx.js", "hx-sse.js", "pico.css")
 YEAR_S = 365 * 86_400
 REFUSALS = {
+    400: ("That could not be read", "Go back, reload the page and try again."),
     401: ("Please sign in", "This page is for people who are known to this hub."),
     403: ("Not for you", "Your account may not see this page. Ask whoever looks after this hub."),
     404: ("There is nothing here", "The address may be mistyped, or what it showed has expired."),
@@ -113,8 +114,13 @@ REFUSALS = {
         "That is too much",
         "A picture may have up to 1 MB: make it smaller, 1280 pixels along its longer side suffice.",
     ),
+    429: ("Too often", "Wait a minute, then try again."),
     500: ("Something went wrong", "The hub noted what happened in its log. Try again in a moment."),
+    503: ("Not now", "Wait a moment, then try again."),
 }
+"""Titles and advice for browsers; of a status that is not here, 400 or 500 speaks."""
+IN_ITS_OWN_WORDS = {400, 403, 409, 429, 503, 507}
+"""Where the hub itself refused a change, and said why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +245,21 @@ def _self_description() -> OpenAPIConfig:
         title="RuID hub",
         version="1",
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-        openapi_router=Router("/api/v1", route_handlers=[], guards=[requires(Role.VIEWER, Permit.SITE_READ)]),
+        openapi_router=Router(
+            "/api/v1",
+            route_handlers=[],
+            guards=[requires(Role.VIEWER, Permit.SITE_READ)],
+            after_request=_as_programs_read_it,
+        ),
     )
+
+
+def _as_programs_read_it(answer: Response[Any]) -> Response[Any]:
+    """Beside the document the framework answers with a web page that there is nothing."""
+    if answer.status_code != 404:
+        return answer
+    body = {"status_code": 404, "detail": "Not Found", "extra": None}
+    return Response(body, status_code=404, media_type="application/json")
 
 
 def _following(feed: LiveFeed) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
@@ -304,11 +323,20 @@ def _refusal(request: Request[Any, Any, Any], error: HTTPException) -> Response[
     if "text/html" not in request.headers.get("accept", ""):
         body = {"status_code": error.status_code, "detail": error.detail, "extra": error.extra}
         return Response(body, status_code=error.status_code, headers=error.headers)
-    templates: Templates = request.app.state.templates
-    title, advice = REFUSALS.get(error.status_code, REFUSALS[500])
+    return _error_page(request, error)
+
+
+def _error_page(request: Request[Any, Any, Any], error: HTTPException) -> Response[str]:
+    """For whoever is signed in with the way to the other pages."""
+    status = error.status_code
+    title, advice = REFUSALS.get(status, REFUSALS[400 if status < 500 else 500])
+    if status in IN_ITS_OWN_WORDS and request.method != "GET" and error.detail:
+        title, advice = "That was not done", f"{sentence(error.detail).removesuffix('.')}."
+    caller = caller_of(request)
+    frame = request.app.state.templates.frame(caller=caller, csrf="" if caller is None else _csrf(request.scope))
     return Response(
-        templates.error_page(title=title, advice=advice),
+        request.app.state.templates.error_page(frame, title=title, advice=advice),
         media_type="text/html",
-        status_code=error.status_code,
-        headers=error.headers,
+        status_code=status,
+        headers={**(error.headers or {}), "Cache-Control": "no-store"},
     )

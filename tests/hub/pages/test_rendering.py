@@ -240,7 +240,7 @@ class TestHostileNames:
         assert "{{ 7*7 }}" in page.text("person-place")
 
     def test_the_error_page_escapes_too(self, templates: Templates):
-        page = templates.error_page(title=HOSTILE, advice=HOSTILE)
+        page = templates.error_page(templates.frame(), title=HOSTILE, advice=HOSTILE)
         assert "<script>alert" not in page
 
 

@@ -115,9 +115,9 @@ class Templates:
         """The whole live page."""
         return self.page(LivePage(frame, view))
 
-    def error_page(self, *, title: str, advice: str) -> str:
+    def error_page(self, frame: Frame, *, title: str, advice: str) -> str:
         """A page that says what went wrong."""
-        return self.page(ErrorPage(self.frame(), title, advice))
+        return self.page(ErrorPage(frame, title, advice))
 
     # --- ruid_hub.live.picture.Renderer ----------------------------------------------------------------
 
