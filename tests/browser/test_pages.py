@@ -231,6 +231,21 @@ def test_the_way_in_is_whole_too(tmp_path: Path, windows: dict[str, Page], path:
 
 
 @pytest.mark.parametrize("window", ["phone", "desktop"])
+def test_what_a_stranger_is_refused_with_is_whole_too(tmp_path: Path, windows: dict[str, Page], window: str):
+    store, page = open_store(tmp_path / "hub.db"), windows[window]
+    hub = ClosedHub(store)
+    with light(page):
+        answer = page.goto(f"{hub.url}nothing/here")
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.get_by_test_id("error-title")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # pyright: ignore[reportOptionalSubscript]
+    assert grave_violations(page) == []
+    hub.stop()
+    store.close()
+
+
+@pytest.mark.parametrize("window", ["phone", "desktop"])
 def test_what_was_refused_is_whole_too(whole: WholeHub, windows: dict[str, Page], window: str):
     page = windows[window]
     page.goto(f"{whole.url}settings/integrations?open=mqtt")
@@ -247,6 +262,15 @@ def test_what_is_chosen_far_up_can_be_acted_on_there(whole: WholeHub, windows: d
     page.evaluate("document.querySelector('.sightings').scrollIntoView()")
     expect(page.get_by_test_id("split")).to_be_in_viewport()
     assert grave_violations(page) == []
+
+
+def test_the_pages_can_be_put_on_a_phones_home_screen(whole: WholeHub, page: Page):
+    page.goto(whole.url)
+    browser = page.context.new_cdp_session(page)
+    manifest = browser.send("Page.getAppManifest")
+    assert (manifest["url"].partition("?")[0], manifest["errors"]) == (f"{whole.url}static/manifest.json", [])
+    errors = browser.send("Page.getInstallabilityErrors")["installabilityErrors"]
+    assert {error["errorId"] for error in errors} <= {"in-incognito"}, errors
 
 
 def test_filters_change_the_list_in_place(whole: WholeHub, windows: dict[str, Page]):
