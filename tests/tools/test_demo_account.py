@@ -88,3 +88,17 @@ def test_the_status_without_a_terminal_is_one_line() -> None:
     text = status_text(SITE, troubles=["node1 ended: no power"])
     assert text == "3 in view, 5 different people so far; West down 0 people 0 fps; node1 ended: no power"
     assert "no camera yet" in status_text({**SITE, "cameras": []}, troubles=[])
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 people"), (1, "1 person"), (2, "2 people")])
+def test_one_person_is_not_called_people(count: int, said: str) -> None:
+    camera = {**SITE["cameras"][0], "people_now": count}
+    site = {**SITE, "cameras": [camera], "unique": {"count": count}}
+    console = Console(width=160)
+    with console.capture() as captured:
+        console.print(status_lines(site, url="http://localhost:8080", troubles=[]))
+    for text in (captured.get(), status_text(site, troubles=[])):
+        assert f" {said} " in text
+        assert ("1 person so far" in text) is (count == 1)
+        assert "1 people" not in text
+        assert "1 different people" not in text

@@ -13,7 +13,7 @@ def status_lines(site: dict[str, Any], *, url: str, troubles: list[str]) -> Rend
     """Return one line for the site and one per camera, from the hub's live picture."""
     people, unique = site["people_now"], site["unique"]
     headline = Text.assemble(
-        (f" {people} ", "bold reverse"), f" in view now, {unique['count']} different people so far   ", (url, "cyan")
+        (f" {people} ", "bold reverse"), f" in view now, {_different(unique['count'])} so far   ", (url, "cyan")
     )
     table = Table.grid(padding=(0, 2))
     for camera in site["cameras"]:
@@ -24,11 +24,19 @@ def status_lines(site: dict[str, Any], *, url: str, troubles: list[str]) -> Rend
 def status_text(site: dict[str, Any], *, troubles: list[str]) -> str:
     """Return the same as one plain line, for logs."""
     cameras = ", ".join(
-        f"{camera['name']} {camera['state']} {camera['people_now']} people {camera['fps'] or 0:.0f} fps"
+        f"{camera['name']} {camera['state']} {_people(camera['people_now'])} {camera['fps'] or 0:.0f} fps"
         for camera in site["cameras"]
     )
-    counts = f"{site['people_now']} in view, {site['unique']['count']} different people so far"
+    counts = f"{site['people_now']} in view, {_different(site['unique']['count'])} so far"
     return "; ".join([counts, cameras or "no camera yet", *troubles])
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count} people"
+
+
+def _different(count: int) -> str:
+    return "1 person" if count == 1 else f"{count} different people"
 
 
 def _camera_cells(camera: dict[str, Any]) -> tuple[RenderableType, ...]:
@@ -38,9 +46,9 @@ def _camera_cells(camera: dict[str, Any]) -> tuple[RenderableType, ...]:
     return (
         Text(f" {camera['name']}"),
         Text(state, style=_STATE_STYLE.get(state, "")),
-        Text(f"{camera['people_now']} people"),
+        Text(_people(camera["people_now"])),
         Text(f"{camera['fps'] or 0:.1f} fps"),
         Text(f"identity after {latency['p50_ms']} ms" if latency else ""),
-        Text(f"{dropped} frames skipped" if dropped else "", style="yellow"),
+        Text(f"{dropped} {'frame' if dropped == 1 else 'frames'} skipped" if dropped else "", style="yellow"),
         Text(camera["reason"] or "", style="red"),
     )
