@@ -68,6 +68,19 @@ async def test_who_asks_for_a_working_hub_is_told_that_this_is_none() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_browser_is_shown_what_the_hub_waits_for_until_it_works() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    reason = "the database needs room in <b>/var</b>"
+    async with standing_by(listener, waits_for=reason) as port, httpx.AsyncClient() as client:
+        page = await client.get(f"http://127.0.0.1:{port}/people", headers={"accept": "text/html,*/*"})
+        programs = await client.get(f"http://127.0.0.1:{port}/people")
+    assert (page.status_code, page.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    assert "<p>The database needs room in &lt;b&gt;/var&lt;/b&gt;.</p>" in page.text
+    assert 'http-equiv="refresh"' in page.text
+    assert programs.json()["reasons"] == [reason]
+
+
+@pytest.mark.asyncio
 async def test_the_port_is_free_for_the_hub_that_follows() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     async with standing_by(listener) as port, httpx.AsyncClient() as client:

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from hub.pages.test_rendering import ADMIN, Elements, make_templates
 from hub_fakes import NOON_S, health, hello
+from ruid_hub import __version__
 from ruid_hub.nodes import Node
 from ruid_hub.pages.cameras import CamerasPage, NodeCard
 from ruid_hub.site import Site
@@ -64,3 +65,17 @@ def test_why_it_started_anew_is_said_as_text_until_a_run_that_began_well() -> No
     assert shown(site).text("node-restart") == f"started anew because: {reason}"
     site.health("node-1", health(), NOON_S)
     assert "node-restart" not in shown(site).texts
+
+
+def test_the_version_of_a_device_is_said_also_while_it_is_away_and_where_it_is_not_the_hubs() -> None:
+    templates = make_templates()
+    frame = templates.frame("cameras", caller=ADMIN, csrf="token")
+    for node, said in (
+        (with_fields(NODE, connected=False, seen_at_s=NOON_S, software_version=__version__), f"version {__version__}"),
+        (
+            with_fields(NODE, software_version="0.0.9"),
+            f"version 0.0.9 The hub has version {__version__}: one of the two waits for its update.",
+        ),
+    ):
+        page = CamerasPage(frame, (), (NodeCard(node, ()),), (), "", {})
+        assert Elements(templates.page(page)).text("node-version") == said

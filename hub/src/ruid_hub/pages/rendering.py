@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ruid_hub import __version__
 from ruid_hub.access.values import Caller
 from ruid_hub.live.picture import CARDS_SHOWN
 from ruid_hub.pages.frame import PLACES, Frame, Notice, Viewer
@@ -84,6 +85,7 @@ class Templates:
         names |= self.time.filters()
         constants: dict[str, Any] = self._environment.globals
         constants |= {"cards_shown": CARDS_SHOWN, "behind_ms": BEHIND_MS, "label_of": label_of, "plural": plural}
+        constants["hub_version"] = __version__
         constants["parts"] = self._environment.get_template("partials/parts.html").module
 
     def frame(

@@ -1,6 +1,7 @@
 """Settings: one's own account, users and tokens, how the hub counts, what it keeps, and the hub itself."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -8,7 +9,6 @@ from typing import Any, ClassVar
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from ruid_hub import __version__
 from ruid_hub.access import Access, AccessError, Audit, Permit, Reach, Role, Session, Token, User, Way
 from ruid_hub.access.values import SITE
 from ruid_hub.api.given import Given
@@ -57,6 +57,8 @@ class Administration:
     """What a user's reach may be cut to: sites, nodes, cameras, each with (place, name)."""
     counting: CountingSettings
     stored: StoreCounts
+    versions: tuple[tuple[str, int], ...]
+    """What so many devices that were heard since the hub's start run, the most frequent first."""
     troubles: tuple[str, ...]
     """Why the hub cannot do its work; empty when it can."""
     certificate: bool
@@ -76,7 +78,6 @@ class SettingsPage:
     """The viewer's own browsers."""
     this_session: int
     retention: Retention
-    version: str
     roles: tuple[tuple[Role, str], ...]
     permits: tuple[tuple[Permit, str], ...]
     admin: Administration | None
@@ -112,7 +113,6 @@ async def settings_page(
         sessions=tuple(sessions),
         this_session=look.caller.key,
         retention=look.store.retention,
-        version=__version__,
         roles=ROLES,
         permits=PERMITS,
         admin=admin,
@@ -286,6 +286,7 @@ def _administration(
         ),
         counting=counting.settings(),
         stored=store.counts(),
+        versions=tuple(Counter(node.software_version for node in known if node.software_version).most_common()),
         troubles=(),
         certificate=False,
     )
