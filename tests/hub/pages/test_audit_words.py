@@ -2,10 +2,19 @@
 
 import re
 import tomllib
+from pathlib import Path
+from typing import Any
 
+import pytest
+from litestar.testing import AsyncTestClient
+
+from api_fakes import whole_hub
+from hub_fakes import NOON_S
 from ruid_hub import __version__
+from ruid_hub.access import AccessMode, AuditEntry
 from ruid_hub.hand import OperationKind
-from ruid_hub.pages.audit import WORDS, in_words
+from ruid_hub.pages.audit import WORDS, besides, in_words
+from ruid_hub.store import open_store
 from tooling import REPOSITORY
 
 WRITTEN = re.compile(r'(?:record, [\w.]+|record\([\w.]+|note\(|audit, caller|action=) ?,? ?"([a-z]+\.[a-z_]+)"')
@@ -21,6 +30,35 @@ def test_every_action_that_is_written_down_has_words():
 
 def test_an_action_without_words_is_spelt_out():
     assert in_words("person.new_deed") == "person: new deed"
+
+
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [
+        ({"operation_id": 4, "other_id": "fa301e0123ab"}, "and Person FA301E"),
+        ({"operation_id": 1, "other_id": None}, ""),
+        ({"arrived": False}, "arrived: no"),
+        ({"fields": ["url", "user"]}, "fields: url, user"),
+        ({"people": 3}, "people: 3"),
+    ],
+)
+def test_what_else_an_entry_tells_is_in_words(detail: dict[str, Any], said: str):
+    assert besides(AuditEntry(1, NOON_S, "mara", "session", "person.merge", "bcf60d0123ab", detail)) == said
+
+
+@pytest.mark.asyncio
+async def test_the_trail_of_a_person_is_found_by_what_pages_call_them(tmp_path: Path):
+    store = open_store(tmp_path / "hub.db")
+    app = await whole_hub(store, tmp_path, mode=AccessMode.OPEN)
+    async with AsyncTestClient(app) as client:
+        page = (await client.get("/people/ada")).text
+        [onward] = re.findall('href="(/audit[^"]*)"[^>]*looked-at', page)
+        await client.get("/people/bob")
+        for asked in (onward.replace("&amp;", "&"), "/audit?subject=Person+ADA"):
+            trail = (await client.get(asked)).text
+            assert trail.count('data-testid="entry"') == 1
+            assert 'href="/people/ada"' in trail
+    store.close()
 
 
 def test_the_version_is_that_of_the_package():

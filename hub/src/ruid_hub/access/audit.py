@@ -73,7 +73,7 @@ class Audit:
         action: str | None = None,
         subject: str | None = None,
     ) -> list[AuditEntry]:
-        """The newest first; `before` is the last entry_id of the page before, `action` may be a beginning."""
+        """The newest first, before the entry_id `before`; `action` and `subject` may be beginnings."""
         with self._store.reading() as connection:
             found = rows.audit_entries(
                 connection, limit=limit, before=before, actor=actor, action=action, subject=subject

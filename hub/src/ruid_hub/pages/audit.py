@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from litestar import Response, get
@@ -16,6 +16,7 @@ from ruid_hub.nodes import NodeRegister
 from ruid_hub.pages.cameras import ADMINISTERING
 from ruid_hub.pages.frame import Frame
 from ruid_hub.pages.look import AnyRequest, Look
+from ruid_hub.pages.texts import label_of
 from ruid_hub.site import Site
 
 ENTRIES_SHOWN = 50
@@ -79,7 +80,7 @@ WORDS = {
     "crossings.export": "downloaded crossings",
 }
 """Actions in words."""
-
+UNTOLD = {"operation_id"}
 
 WAYS = {
     "session": "in a browser",
@@ -102,6 +103,8 @@ class AuditPage:
     """What an entry's action is in words."""
     called: Callable[[AuditEntry], str]
     """What an entry was about, by its name where it still has one."""
+    besides: Callable[[AuditEntry], str]
+    """What else an entry tells."""
     ways: dict[str, str]
     """How somebody was known, in words."""
     kinds: dict[str, str]
@@ -136,7 +139,7 @@ async def audit_page(
         before=int(before) if before.isdigit() else None,
         actor=actor or None,
         action=kind or None,
-        subject=subject or None,
+        subject=_identity(subject) or None,
     )
     shown = entries[:ENTRIES_SHOWN]
     onward = {"kind": kind, "actor": actor, "subject": subject, "before": shown[-1].entry_id if shown else 0}
@@ -145,6 +148,7 @@ async def audit_page(
         entries=tuple(shown),
         words=in_words,
         called=await asyncio.to_thread(names, access.accounts, cameras, counting, nodes),
+        besides=besides,
         ways=WAYS,
         kinds=KINDS,
         kind=kind,
@@ -171,6 +175,26 @@ def names(
         return known.get(entry.action.partition(".")[0], {}).get(entry.subject, entry.subject)
 
     return called
+
+
+def besides(entry: AuditEntry) -> str:
+    """The details of an entry in words, without the numbers that only programs need."""
+    told = {name: value for name, value in entry.detail.items() if name not in UNTOLD and value is not None}
+    other = told.pop("other_id", None)
+    words = [] if other is None else [f"and {label_of(str(other), None)}"]
+    return ", ".join([*words, *(f"{name.replace('_', ' ')}: {_plainly(value)}" for name, value in told.items())])
+
+
+def _plainly(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def _identity(subject: str) -> str:
+    """A person as pages call them, `Person BCF60D`, stands in the trail as the beginning of an identity."""
+    called, _, stem = subject.partition(" ")
+    return stem.strip().casefold() if called.casefold() == "person" else subject
 
 
 def in_words(action: str) -> str:

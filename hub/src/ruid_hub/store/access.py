@@ -281,7 +281,7 @@ def audit_entries(
     action: str | None = None,
     subject: str | None = None,
 ) -> list[AuditRow]:
-    """The newest first; `before` is the last entry of the page before, `action` may be a beginning (`person.`)."""
+    """The newest first; `before` is the last entry of the page before, `action` and `subject` may be beginnings."""
     query = select(audit).order_by(audit.c.entry_id.desc()).limit(limit)
     if before is not None:
         query = query.where(audit.c.entry_id < before)
@@ -290,7 +290,7 @@ def audit_entries(
     if action is not None:
         query = query.where(audit.c.action.startswith(action, autoescape=True))
     if subject is not None:
-        query = query.where(audit.c.subject == subject)
+        query = query.where(audit.c.subject.startswith(subject, autoescape=True))
     return [_entry(row) for row in connection.execute(query)]
 
 
