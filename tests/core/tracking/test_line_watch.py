@@ -96,6 +96,22 @@ def test_nobody_has_crossed_a_line_before_it_was_there() -> None:
     assert walk(lines, 80, start_s=61) == [Crossing("middle", 1, -1, near(60 + 1 / 3))]
 
 
+def test_a_path_goes_on_when_the_track_is_taken_by_another() -> None:
+    lines = watch()
+    walk(lines, 80, 96)
+    lines.hand_over(1, 2)
+    assert walk(lines, 110, track_id=2, start_s=2) == [Crossing("middle", 2, 1, near(1 + 4 / 14))]
+    assert walk(lines, 110, track_id=1, start_s=3) == []
+
+
+def test_somebody_known_who_takes_a_track_goes_on_from_where_he_was_himself() -> None:
+    lines = watch()
+    walk(lines, 120, track_id=2)
+    walk(lines, 80)
+    lines.hand_over(1, 2)
+    assert walk(lines, 80, track_id=2, start_s=1) == [Crossing("middle", 2, -1, near(0.5))]
+
+
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 200, width=16), min_size=2, max_size=40))
 def test_crossings_alternate_and_add_up(xs: list[float]) -> None:

@@ -325,3 +325,45 @@ def test_of_two_who_come_out_at_once_only_one_is_the_hidden_one() -> None:
     steps = [tracker.update(pair, sure(2), at_s=k * STEP_S, recognise=recognise) for k in range(30, 35)]
 
     assert sorted(seen_ids(steps[-1]).values()) == [1, 2]
+
+
+def test_whoever_has_taken_a_track_goes_on_with_a_new_one() -> None:
+    tracker = new_tracker()
+    watch_all(tracker, [boxes(person(100 + 6 * k), person(600)) for k in range(20)])
+
+    assert tracker.exchange(1, since_s=1.5) == 3
+
+    step = watch(tracker, boxes(person(220), person(600)), at_s=2.0)
+    assert (seen_ids(step), step.ended_track_ids) == ({0: 3, 1: 2}, ())
+    other = next(track for track in step.tracks if track.track_id == 3)
+    assert other.started_at_s == 1.5
+    assert other.began_foot_xy_px == pytest.approx((214, 250), abs=2)
+
+
+def test_whoever_has_taken_a_track_may_be_somebody_hidden() -> None:
+    """Somebody who stood here is hidden by a passer-by, whose track goes on with him."""
+    tracker = new_tracker()
+    pair = boxes(person(300), person(200))
+    frames = [*[pair] * 5, *[boxes(person(200 + 10 * k)) for k in range(8)]]
+    watch_all(tracker, frames)
+    asked: list[tuple[int, ...]] = []
+
+    def recognise(detection_index: int, hidden: Sequence[Track]) -> int:
+        assert detection_index == -1
+        asked.append(tuple(track.track_id for track in hidden))
+        return 1
+
+    assert tracker.exchange(2, since_s=1.0, recognise=recognise) == 1
+
+    step = watch(tracker, boxes(person(275)), at_s=1.3)
+    assert asked == [(1,)]
+    assert seen_ids(step) == {0: 1}
+    assert len(step.tracks) == 1
+
+
+@pytest.mark.parametrize("track_id", [7, -1], ids=["unknown", "not told yet"])
+def test_only_a_reported_track_can_be_exchanged(track_id: int) -> None:
+    tracker = new_tracker()
+    watch(tracker, boxes(person(100)), at_s=0.0)
+    with pytest.raises(TrackingError, match="no track"):
+        tracker.exchange(track_id, since_s=0.0)

@@ -142,3 +142,64 @@ def test_the_parts_of_a_track_tell_its_whole_story(steps: list[tuple[int, float,
     assert [part.part for part in parts] == list(range(len(parts)))
     assert [part.final for part in parts] == [False] * (len(parts) - 1) + [True] * bool(parts)
     assert all(len(part.embeddings) <= SETTINGS.prototypes for part in parts)
+
+
+def test_what_a_track_shows_of_somebody_else_is_recorded_apart() -> None:
+    recording = recorder()
+    for at_s in (0.1, 1.0, 2.0):
+        see(recording, at_s, 7)
+    recording.add(7, sample(0.1, 0.9))
+
+    last = recording.hand_over(7, 8, own_until_s=0.1, since_s=1.0)
+    recording.add(8, sample(2.0, 0.9, direction=1))
+    (first,) = recording.cut_due(at_s=2.0)
+
+    assert (last.track_id, last.final, last.started_at_s, last.ended_at_s) == (7, True, 0.0, 0.1)
+    assert last.embeddings.tolist() == [axis(0).tolist()]
+    assert (first.track_id, first.part, first.started_at_s, first.ended_at_s) == (8, 0, 1.0, 2.0)
+    assert first.embeddings.tolist() == [axis(1).tolist()]
+
+
+def test_what_a_track_shows_of_somebody_known_goes_on_with_his_record() -> None:
+    recording = recorder()
+    see(recording, 0.1, 7, 8)
+    recording.add(8, sample(0.1, 0.9))
+    assert len(recording.cut_due(at_s=0.1)) == 1
+    see(recording, 2.0, 7)
+
+    last = recording.hand_over(7, 8, own_until_s=0.1, since_s=1.0)
+
+    assert (last.track_id, last.final) == (7, True)
+    (end,) = recording.end([7, 8])
+    assert (end.track_id, end.part, end.started_at_s, end.ended_at_s) == (8, 1, 0.1, 2.0)
+
+
+def test_a_part_that_has_left_is_not_taken_back() -> None:
+    recording = recorder()
+    see(recording, 0.1, 7)
+    recording.add(7, sample(0.1, 0.9))
+    see(recording, 2.0, 7)
+    assert len(recording.cut_due(at_s=2.0)) == 1
+    see(recording, 3.0, 7)
+
+    last = recording.hand_over(7, 8, own_until_s=0.1, since_s=1.0)
+
+    assert (last.part, last.started_at_s, last.ended_at_s) == (1, 2.0, 2.0)
+    assert recording.end([8])[0].started_at_s == 2.0
+
+
+def test_a_part_waits_while_it_is_doubtful_whom_it_shows() -> None:
+    recording = recorder()
+    see(recording, 0.1, 7)
+    recording.add(7, sample(0.1, 0.9))
+    assert recording.cut_due(at_s=0.1, doubtful={7}) == ()
+    assert len(recording.cut_due(at_s=0.1)) == 1
+
+
+def test_crops_that_show_nobody_for_certain_are_dropped() -> None:
+    recording = recorder()
+    see(recording, 0.1, 7)
+    recording.add(7, sample(0.1, 0.9, crop=True))
+    recording.drop_crops(7)
+    (last,) = recording.end([7])
+    assert (last.part, last.final, last.frames, len(last.embeddings), last.crop_bgr) == (0, True, 1, 0, None)

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fakes import FakeDetector, FakeEmbedder
+from ruid_core.tracking import Zone
 from ruid_edge.capture import Frame
 from ruid_edge.health.stages import StageTimes
 from ruid_edge.pipeline import CameraPipeline, CameraRules, FrameOutcome, Models, ThumbnailPolicy, encode_thumbnail
@@ -70,6 +71,61 @@ def test_whoever_was_hidden_and_comes_out_elsewhere_is_known_by_his_looks(left_p
     ids = {person.track_id for outcome in outcomes for person in outcome.people}
     assert len(ids) == (1 if same else 2)
     assert {tracklet.track_id for tracklet in pipeline.finish().tracklets} == ids
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["new", "hidden before"])
+def test_people_who_exchange_tracks_are_told_apart(known: bool) -> None:
+    """A red person stands; then the same box shows a blue one, who is new or was hidden behind the red one."""
+    beside = (180.0, 100.0, 240.0, 280.0)
+    numbers, rules = count(1), CameraRules(zones=(Zone("all", ((0, 0), (1, 0), (1, 1), (0, 1))),))
+    script = [[RED_BOX, beside] if known else [RED_BOX]] * 20 + [[RED_BOX]] * 24
+    pipeline = CameraPipeline(
+        Models(FakeDetector(script), FakeEmbedder()),
+        next_track_id=lambda: next(numbers),
+        size_px=(640, 480),
+        stages=StageTimes(),
+        rules=lambda: rules,
+    )
+    outcomes: list[FrameOutcome] = []
+    for number in range(44):
+        scene = picture(number)
+        scene[100:280, 180:240] = (250, 0, 0) if number < 20 else 90
+        if number >= 24:
+            scene[100:280, 100:160] = (250, 0, 0)
+        outcomes.append(pipeline.take(Frame(scene, 1000 + number / 10, 2000 + number / 10, 1)))
+
+    parts = [tracklet for outcome in outcomes for tracklet in outcome.tracklets]
+    red, blue = ([part for part in parts if part.track_id == track_id] for track_id in (1, 2))
+    assert [part.final for part in red] == [False] * (len(red) - 1) + [True]
+    assert red[-1].ended_at_s - 1000 < 2.4
+    assert all(row.argmax() == 2 for part in red for row in part.embeddings)
+    assert all(row.argmax() == 0 for part in blue for row in part.embeddings)
+    assert [person.track_id for person in outcomes[-1].people] == [2]
+    stays = [(stay.track_id, stay.final) for outcome in outcomes for stay in outcome.stays]
+    assert stays.count((1, True)) == 1
+    assert (2, False) in stays
+
+
+@pytest.mark.parametrize(("frames", "somebody"), [(15, False), (40, True)], ids=["gone at once", "stays"])
+def test_who_appears_beside_others_and_is_gone_at_once_is_nobody_of_his_own(frames: int, somebody: bool) -> None:
+    beside = (180.0, 100.0, 240.0, 280.0)
+    pipeline, _ = make([[RED_BOX]] * 10 + [[RED_BOX, beside]] * frames + [[RED_BOX]] * 40)
+    parts = [part for outcome in play(pipeline, 50 + frames) for part in outcome.tracklets if part.track_id == 2]
+    assert [part.final for part in parts] == [False] * (len(parts) - 1) + [True]
+    assert any(len(part.embeddings) for part in parts) == somebody
+    assert any(part.crop_bgr is not None for part in parts) == somebody
+    if somebody:
+        assert parts[0].started_at_s - 1000 == pytest.approx(1.0, abs=0.05)
+        assert parts[0].ended_at_s - 1000 == pytest.approx(4.0, abs=0.15)
+
+
+def test_a_piece_that_the_end_of_the_stream_cuts_off_is_nobody_of_his_own() -> None:
+    pipeline, _ = make([[RED_BOX]] * 10 + [[RED_BOX, (180.0, 100.0, 240.0, 280.0)]] * 15)
+    play(pipeline, 25)
+    assert [(part.track_id, len(part.embeddings) > 0) for part in pipeline.finish().tracklets] == [
+        (1, True),
+        (2, False),
+    ]
 
 
 def test_an_empty_scene_costs_no_embedding() -> None:

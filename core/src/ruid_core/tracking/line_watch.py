@@ -79,6 +79,10 @@ class LineWatch:
         for track_id in track_ids:
             self._approaches.pop(track_id, None)
 
+    def hand_over(self, track_id: int, to: int) -> None:
+        """What was followed as one track goes on as another; one that is known goes on from where it was itself."""
+        self._approaches.setdefault(to, self._approaches.pop(track_id, {}))
+
     def _step(self, foot: Foot, line_id: str, at_s: float) -> Crossing | None:
         start, end = self._ends_px[line_id]
         approaches = self._approaches.setdefault(foot.track_id, {})

@@ -119,6 +119,23 @@ class Tracker:
         self._at_s = at_s
         return TrackerStep(tracks=self._report(boxes_xyxy_px, taken_by), ended_track_ids=ended)
 
+    def exchange(self, track_id: int, *, since_s: float, recognise: Recognise = _nobody) -> int:
+        """Say that a reported track has shown somebody else since a time; return the id that it goes on with.
+
+        That is a new one, unless `recognise` says which of those who are hidden nearby it is. It is asked at once, with
+        -1 for the row of the detection; the former id has ended. Raises `TrackingError` for an unknown track.
+        """
+        rows = np.flatnonzero(self._ids == track_id)
+        if track_id < 0 or not rows.size:
+            raise TrackingError(f"no track {track_id} to exchange")
+        row, box = rows[0], self._motion.boxes_cxcywh_px[rows[0]]
+        self._record[row, _BEGINNING] = since_s, box[0], box[1], box[1] + box[3] / 2
+        known = self._reunite(row, _UNSEEN, recognise)
+        goes_on_with = self._next_track_id() if known is None else known
+        self._ids[row] = goes_on_with
+        self._keep(self._ids != _REPLACED)
+        return goes_on_with
+
     def foresee(self, *, at_s: float) -> tuple[Track, ...]:
         """Return where the reported tracks should be at a time after the last frame; changes nothing.
 

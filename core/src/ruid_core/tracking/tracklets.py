@@ -5,7 +5,7 @@ further parts follow at intervals, and the last one says that the track has ende
 embeddings that differ, not a mean: a person seen from the front and from behind is two prototypes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -110,9 +110,29 @@ class TrackletRecorder:
         if sample.crop_bgr is not None and (stretch.best_crop is None or sample.quality >= stretch.best_crop.quality):
             stretch.best_crop = sample
 
-    def cut_due(self, *, at_s: float) -> tuple[Tracklet, ...]:
-        """Return the parts that are due now and go on recording their tracks."""
-        return tuple(self._cut(track_id, final=False) for track_id in list(self._open) if self._is_due(track_id, at_s))
+    def drop_crops(self, track_id: int) -> None:
+        """Forget the crops of the part that is being recorded: it shows nobody for certain."""
+        stretch = self._open[track_id]
+        stretch.samples.clear()
+        stretch.best_crop = None
+
+    def hand_over(self, track_id: int, to: int, *, own_until_s: float, since_s: float) -> Tracklet:
+        """Go on recording as `to` a track that has shown somebody else since a time; raise `KeyError` for an unknown.
+
+        Returns the last part of the former, who was surely there until `own_until_s`.
+        """
+        stretch = self._open[track_id]
+        begun_s = max(since_s, stretch.started_at_s)
+        other = self._open.setdefault(to, _OpenTracklet(0, begun_s, begun_s, stretch.grabbed_at_s, stretch.box_rel))
+        other.ended_at_s, other.grabbed_at_s, other.box_rel = stretch.ended_at_s, stretch.grabbed_at_s, stretch.box_rel
+        other.frames += 1
+        stretch.ended_at_s = max(own_until_s, stretch.started_at_s)
+        return self._cut(track_id, final=True)
+
+    def cut_due(self, *, at_s: float, doubtful: Container[int] = ()) -> tuple[Tracklet, ...]:
+        """Return the parts that are due now and go on recording their tracks; `doubtful` ones wait."""
+        due = (track_id for track_id in list(self._open) if track_id not in doubtful and self._is_due(track_id, at_s))
+        return tuple(self._cut(track_id, final=False) for track_id in due)
 
     def end(self, track_ids: Iterable[int]) -> tuple[Tracklet, ...]:
         """Return the last parts of tracks that have ended and forget them; unknown ones are passed over."""

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from ruid_core.geometry.boxes import to_relative
 from ruid_core.tracking import Crossing, Stay, Track, Tracker, TrackerSettings, TrackerStep
-from ruid_core.tracking.appearance import Appearances
+from ruid_core.tracking.appearance import Appearances, Exchange
 from ruid_core.tracking.embedding_schedule import Candidate, EmbeddingSchedule
+from ruid_core.tracking.fragments import Fragments
 from ruid_core.tracking.tracklets import Sample, Sighting, Tracklet, TrackletRecorder
 from ruid_core.vision import Detections, crop_quality
 from ruid_core.vision.sense import SceneSense
@@ -147,6 +148,7 @@ class CameraPipeline:
         self._places = self._new_places()
         self._schedule = EmbeddingSchedule()
         self._appearances = Appearances()
+        self._fragments = Fragments.of_picture(width_px=size_px[0], height_px=size_px[1])
         self._recorder = TrackletRecorder(dim=models.embedder.dim)
         self._gate = ChangeGate()
         self._sense = SceneSense()
@@ -186,10 +188,9 @@ class CameraPipeline:
     def finish(self) -> LastParts:
         """End every track and return what is left of them."""
         ended = self._tracker.finish().ended_track_ids
-        self._forget(ended)
         self._people = ()
         step = self._places.see((), ended_track_ids=ended, at_s=self._at_s)
-        return LastParts(self._recorder.end(ended), step.stays)
+        return LastParts(self._end(ended), step.stays)
 
     # --- before a frame --------------------------------------------------------------------------------
 
@@ -260,14 +261,16 @@ class CameraPipeline:
             visible = [track for track in step.tracks if track.detection_index >= 0]
             self._recorder.see(self._sightings(visible), at_s=self._at_s, grabbed_at_s=frame.grabbed_at_s)
             places = self._places.see(visible, ended_track_ids=step.ended_track_ids, at_s=self._at_s)
+            self._fragments.see(step.tracks)
         with self._stages.measure("embed"):
-            self._embed(visible, frame)
+            exchanged = self._embed(visible, frame)
         self._gate.looked(at_s=self._at_s, found_somebody=not self._tracker.is_empty)
-        self._forget(step.ended_track_ids)
-        due = self._recorder.cut_due(at_s=self._at_s)
-        ended = self._recorder.end(step.ended_track_ids)
+        doubtful = self._appearances.doubtful(at_s=self._at_s) | self._fragments.unproven.keys()
+        ended = self._end(step.ended_track_ids)
+        tracklets = exchanged.tracklets + self._recorder.cut_due(at_s=self._at_s, doubtful=doubtful) + ended
         self._people = self._present(step.tracks)
-        return self._outcome(frame, detections=len(detections), tracklets=due + ended, places=places)
+        places = PlaceStep(places.crossings, places.stays + exchanged.stays)
+        return self._outcome(frame, detections=len(detections), tracklets=tracklets, places=places)
 
     def _spare(self, frame: Frame) -> FrameOutcome:
         """Spare the detector: an unchanged picture shows who was there before, a changed one who should be now."""
@@ -332,13 +335,22 @@ class CameraPipeline:
         width = self.size_px[0]
         return box_xyxy_px[0] > _EDGE * width and box_xyxy_px[2] < (1 - _EDGE) * width
 
+    def _end(self, track_ids: Sequence[int]) -> tuple[Tracklet, ...]:
+        """Return the last parts of tracks that have ended; what may be a piece of somebody else shows nobody."""
+        for track_id in self._fragments.unproven.keys() & track_ids:
+            self._recorder.drop_crops(track_id)
+        self._forget(track_ids)
+        return self._recorder.end(track_ids)
+
     def _forget(self, track_ids: Sequence[int]) -> None:
         self._schedule.forget(track_ids)
         self._appearances.forget(track_ids)
+        self._fragments.forget(track_ids)
 
-    def _embed(self, tracks: Sequence[Track], frame: Frame) -> None:
+    def _embed(self, tracks: Sequence[Track], frame: Frame) -> LastParts:
+        """Embed whose turn it is; return what ends because it turns out to show somebody else."""
         if not tracks:
-            return
+            return _NOTHING
         width, height = self.size_px
         boxes = np.array([track.box_xyxy_px for track in tracks], np.float32)
         qualities = crop_quality(boxes, width_px=width, height_px=height)
@@ -349,13 +361,44 @@ class CameraPipeline:
         slower = self._effort.embed_slower if self._gate.changed else _STILL_SLOWER
         chosen = self._schedule.choose(candidates, at_s=self._at_s, slower=slower)
         if not chosen:
-            return
+            return _NOTHING
         embeddings = self._models.embedder.embed(frame.picture_bgr, boxes[list(chosen)])
+        last: list[LastParts] = []
         for index, embedding in zip(chosen, embeddings, strict=True):
             crop = cut_crop(frame.picture_bgr, tracks[index].box_xyxy_px, self._rules.thumbnails)
             taken = Sample(self._at_s, frame.grabbed_at_s, embedding, candidates[index].quality, crop)
-            self._recorder.add(tracks[index].track_id, taken)
-            self._appearances.note(tracks[index].track_id, embedding)
+            last.append(self._record(tracks[index].track_id, taken))
+        return LastParts(
+            tuple(tracklet for parts in last for tracklet in parts.tracklets),
+            tuple(stay for parts in last for stay in parts.stays),
+        )
+
+    def _record(self, track_id: int, taken: Sample) -> LastParts:
+        """Record a crop with whom it shows; return what ends where that is no longer the one before."""
+        shown, last = self._appearances.judge(track_id, taken), _NOTHING
+        if isinstance(shown, Exchange):
+            track_id, last = self._exchange(track_id, shown)
+            shown = shown.samples
+        for one in shown:
+            self._recorder.add(track_id, one)
+        return last
+
+    def _exchange(self, track_id: int, exchange: Exchange) -> tuple[int, LastParts]:
+        """People have exchanged tracks: return whose this one is from now on, and what ends of the former."""
+
+        def recognise(_: int, hidden: Sequence[Track]) -> int | None:
+            here = [track.track_id for track in hidden if self._is_inside(track.box_xyxy_px)]
+            return self._appearances.recognise(exchange.look, among=here)
+
+        own_until_s, since_s = exchange.own_until_s, exchange.since_s
+        to = self._tracker.exchange(track_id, since_s=since_s, recognise=recognise)
+        if track_id in self._fragments.unproven:
+            self._recorder.drop_crops(track_id)
+        self._forget((track_id,))
+        self._appearances.begin(to, exchange.samples)
+        self._fragments.cut_off(to, since_s=since_s)
+        tracklet = self._recorder.hand_over(track_id, to, own_until_s=own_until_s, since_s=since_s)
+        return to, LastParts((tracklet,), self._places.hand_over(track_id, to))
 
     # --- parts -----------------------------------------------------------------------------------------
 

@@ -30,6 +30,11 @@ class Places:
         self._lines.end(ended_track_ids)
         return PlaceStep(crossings, stays + self._zones.end(ended_track_ids))
 
+    def hand_over(self, track_id: int, to: int) -> tuple[Stay, ...]:
+        """Go on with a track as another, who stays anew in zones; return the stays that end."""
+        self._lines.hand_over(track_id, to)
+        return self._zones.end((track_id,))
+
     def zones_of(self, track_id: int) -> tuple[str, ...]:
         """Return the zones that a track is in."""
         return self._zones.zones_of(track_id)
