@@ -53,13 +53,9 @@ EXPORTS = ("/api/v1/sightings", "/api/v1/visits", "/api/v1/crossings", "/api/v1/
 
 def named_places(client: Client, store: Store, name: str) -> dict[str, str | float]:
     """Give a person, the site, the camera, a zone and a line this name; the query that finds something of each."""
-    whose = {"node_id": "node-1", "boot_epoch": 1, "track": track(1)}
-    store.commit(
-        [
-            CrossingRow(**whose, seq=100, line_id="middle", direction=1, at_s=NOON_S - 1),
-            StayRow(**whose, seq=101, zone_id="till", stay=0, entered_at_s=NOON_S - 2, left_at_s=NOON_S, final=True),
-        ]
-    )
+    crossing = CrossingRow("node-1", 1, 100, track(1), "middle", 1, NOON_S - 1)
+    stay = StayRow("node-1", 1, 101, track(1), "till", 0, NOON_S - 2, NOON_S, final=True)
+    store.commit([crossing, stay])
     site = cast("Site", cast("Provide", client.app.dependencies["site"]).dependency())
     site.shapes_named("node-1/cam", zones={"till": name}, lines={"middle": name})
     with store.writing() as connection:

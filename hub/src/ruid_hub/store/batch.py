@@ -301,7 +301,7 @@ def _node_keys(connection: Connection, says: Upserts, node_ids: set[str], known:
     keys = _remembered(connection, statements.NODE_KEYS, node_ids, known.nodes)
     if missing := sorted(node_ids - keys.keys()):
         connection.execute(says.node, [{"node_id": node_id} for node_id in missing])
-        keys |= _looked_up(connection, statements.NODE_KEYS, missing)
+        keys |= statements.looked_up(connection, statements.NODE_KEYS, missing)
     return keys
 
 
@@ -316,7 +316,7 @@ def _camera_keys(
             for camera in missing
         ]
         connection.execute(says.camera, values)
-        keys |= _looked_up(connection, statements.CAMERA_KEYS, missing)
+        keys |= statements.looked_up(connection, statements.CAMERA_KEYS, missing)
     return keys
 
 
@@ -327,17 +327,10 @@ def _remembered(
     if unknown := names - remembered.keys():
         if len(remembered) > _MOST_REMEMBERED:
             remembered.clear()
-        found = _looked_up(connection, statement, unknown)
+        found = statements.looked_up(connection, statement, unknown)
         remembered |= found
         return {name: remembered[name] for name in names & remembered.keys()}
     return {name: remembered[name] for name in names}
-
-
-def _looked_up(connection: Connection, statement: Executable, names: Iterable[str]) -> dict[str, int]:
-    """The keys of the names that are there. Few lengths of lists, because each is a statement that is kept prepared."""
-    listed = sorted(names)
-    padding = listed[-1:] * ((1 << max(0, len(listed) - 1).bit_length()) - len(listed))
-    return {name: key for name, key in connection.execute(statement, {"names": listed + padding})}
 
 
 def _boot_values(boot: tuple[int, int], at_s: float) -> Values:

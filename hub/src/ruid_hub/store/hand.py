@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, selec
 
 from ruid_hub.cards import KnownPerson
 from ruid_hub.observations import TrackKey
-from ruid_hub.store import queries, writing
+from ruid_hub.store import queries, revising
+from ruid_hub.store.statements import CAMERA_KEYS, looked_up
 from ruid_hub.store.tables import cameras, embeddings, identities, observations, thumbnails
 from ruid_hub.store.tables.counts import appearances
 from ruid_hub.store.tables.hand import former_identities, operations
@@ -103,7 +104,7 @@ def operations_about(connection: Connection, identity_id: str) -> list[Operation
 
 def move_tracks(connection: Connection, moves: Sequence[tuple[str, str]]) -> set[int]:
     """Give tracks (as text) to identities; returns the hours that are counted otherwise now."""
-    return writing.revise(connection, moves)
+    return revising.revise(connection, moves)
 
 
 def set_label(connection: Connection, identity_id: str, label: str | None) -> None:
@@ -168,22 +169,22 @@ def erase_person(connection: Connection, identity_id: str) -> tuple[ErasedRows, 
 
 def note_former(connection: Connection, moves: Sequence[tuple[str, str]], *, until_s: float, cause: str) -> None:
     """Keep whom tracks (as text) belonged to until now."""
-    keys: dict[str, int | None] = {}
-    for text, identity_id in moves:
-        track = TrackKey.from_text(text)
-        if track.camera not in keys:
-            keys[track.camera] = connection.scalar(select(cameras.c.camera_key).where(cameras.c.camera == track.camera))
-        if keys[track.camera] is not None:
-            connection.execute(
-                insert(former_identities).values(
-                    camera_key=keys[track.camera],
-                    boot_epoch=track.boot_epoch,
-                    track_id=track.track_id,
-                    identity_id=identity_id,
-                    until_s=until_s,
-                    cause=cause,
-                )
-            )
+    tracks = [(TrackKey.from_text(text), identity_id) for text, identity_id in moves]
+    keys = looked_up(connection, CAMERA_KEYS, {track.camera for track, _ in tracks})
+    former = [
+        {
+            "camera_key": keys[track.camera],
+            "boot_epoch": track.boot_epoch,
+            "track_id": track.track_id,
+            "identity_id": identity_id,
+            "until_s": until_s,
+            "cause": cause,
+        }
+        for track, identity_id in tracks
+        if track.camera in keys
+    ]
+    if former:
+        connection.execute(insert(former_identities), former)
 
 
 def former_of(connection: Connection, track: TrackKey) -> list[FormerRow]:

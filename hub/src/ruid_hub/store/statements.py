@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    false,
     func,
     insert,
     not_,
@@ -57,6 +58,17 @@ _ASSIGN = (
     )
 )
 
+_GIVE_OBSERVATIONS, _GIVE_APPEARANCES = (
+    update(table)
+    .where(
+        table.c.camera_key == bindparam("of_camera"),
+        table.c.boot_epoch == bindparam("of_boot"),
+        table.c.track_id == bindparam("of_track"),
+    )
+    .values(identity_key=bindparam("goal"), **founded)
+    for table, founded in ((observations, {}), (appearances, {"newcomer": false()}))
+)
+
 _point = tuple_(bindparam("boot_epoch", type_=nodes.c.resume_seq.type), bindparam("seq", type_=nodes.c.resume_seq.type))
 _MOVE_RESUME_POINT = (
     update(nodes)
@@ -87,6 +99,8 @@ class Upserts:
         self.appearance = self._prepared(self._appearance(), _told(appearances, but={"newcomer"}))
         self.boot = self._prepared(self._boot(), _told(boots))
         self.assign = PreparedUpdate(_ASSIGN, dialect=dialect)
+        self.move_observations = PreparedUpdate(_GIVE_OBSERVATIONS, dialect=dialect)
+        self.move_appearances = PreparedUpdate(_GIVE_APPEARANCES, dialect=dialect)
         self.move_resume_point = PreparedUpdate(_MOVE_RESUME_POINT, dialect=dialect)
 
     def _prepared(self, statement: Insert, columns: Iterable[str]) -> Prepared:
@@ -187,3 +201,10 @@ def upserts(connection: Connection) -> Upserts:
 @cache
 def _of_dialect(dialect: str) -> Upserts:
     return Upserts(dialect)
+
+
+def looked_up(connection: Connection, statement: Executable, names: Iterable[str]) -> dict[str, int]:
+    """The keys of the names that are there. Few lengths of lists, because each is a statement that is kept prepared."""
+    listed = sorted(names)
+    padding = listed[-1:] * ((1 << max(0, len(listed) - 1).bit_length()) - len(listed))
+    return {name: key for name, key in connection.execute(statement, {"names": listed + padding})}

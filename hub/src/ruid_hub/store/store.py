@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from ruid_hub.cards import KnownPerson
 from ruid_hub.observations import CoverageGap, HealthSample
-from ruid_hub.store import access, counts, health, queries, writing
+from ruid_hub.store import access, counts, health, queries, revising, writing
 from ruid_hub.store.batch import KnownKeys, write_arrivals, write_batch
 from ruid_hub.store.database import Database
 from ruid_hub.store.errors import StoreWriteError
@@ -95,7 +95,7 @@ class Store:
         with self.writing() as connection:
             outcome = write_batch(connection, batch, self._known)
             if revisions:
-                touched |= writing.revise(connection, revisions)
+                touched |= revising.revise(connection, revisions)
         self._tell(touched)
         self._duplicates += outcome.duplicates
         self._observations += sum(key is not None for key in outcome.observation_ids)
@@ -104,7 +104,7 @@ class Store:
     def revise(self, revisions: Sequence[Revision]) -> None:
         """Give whole tracks to other identities; an identity that is left with nothing goes."""
         with self.writing() as connection:
-            touched = writing.revise(connection, revisions)
+            touched = revising.revise(connection, revisions)
         self._tell(touched)
 
     @contextmanager

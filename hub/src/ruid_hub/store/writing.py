@@ -1,11 +1,10 @@
-"""The statements of one transaction: revisions, gaps, names. The caller opens and ends it (`batch` writes items)."""
+"""Gaps that the hub saw, and the hour that a row counts in. The caller opens and ends the transaction."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, insert
 
-from ruid_hub.observations import CoverageGap, TrackKey
+from ruid_hub.observations import CoverageGap
 from ruid_hub.store import statements
 from ruid_hub.store.rows import (
     Committed,
@@ -13,16 +12,11 @@ from ruid_hub.store.rows import (
     DroppedRow,
     GapRow,
     ObservationRow,
-    Revision,
     StayRow,
 )
-from ruid_hub.store.statements import same_track, upserts
+from ruid_hub.store.statements import upserts
 from ruid_hub.store.tables import (
-    appearances,
-    cameras,
     gaps,
-    identities,
-    observations,
 )
 
 HOUR_S = 3600.0
@@ -41,47 +35,6 @@ def hour_of(row: Committed) -> int:
             return int(row.gap.from_s // HOUR_S)
         case DroppedRow():
             return int(row.received_at_s // HOUR_S)
-
-
-def revise(connection: Connection, revisions: Sequence[Revision]) -> set[int]:
-    """Move whole tracks, then mend both identities' times and drop those that have nothing left.
-
-    Returns the hours that are counted otherwise now.
-    """
-    touched: set[int] = set()
-    hours: set[int] = set()
-    for track_text, identity_id in revisions:
-        of_track = _of_track(observations.c, track_text)
-        held = select(
-            func.min(observations.c.started_at_s).label("first_s"),
-            func.max(observations.c.ended_at_s).label("last_s"),
-        )
-        span = connection.execute(held.where(*of_track)).one()
-        if span.first_s is None:
-            continue
-        owners = select(observations.c.identity_key).distinct().where(*of_track)
-        touched.update(key for key in connection.scalars(owners) if key is not None)
-        identity_key = _identity_key(connection, identity_id, span.first_s, span.last_s)
-        touched.add(identity_key)
-        connection.execute(update(observations).where(*of_track).values(identity_key=identity_key))
-        of_hours = _of_track(appearances.c, track_text)
-        moved = update(appearances).where(*of_hours).values(identity_key=identity_key, newcomer=False)
-        connection.execute(moved)
-        hours.update(range(int(span.first_s // HOUR_S), int(span.last_s // HOUR_S) + 1))
-    for identity_key in touched:
-        _mend_identity(connection, identity_key)
-        hours.update(_mend_founder(connection, identity_key))
-    return hours
-
-
-def _of_track(columns: Any, track_text: str) -> tuple[ColumnElement[bool], ...]:
-    track = TrackKey.from_text(track_text)
-    camera_key = select(cameras.c.camera_key).where(cameras.c.camera == track.camera).scalar_subquery()
-    return (
-        columns.camera_key == camera_key,
-        columns.boot_epoch == track.boot_epoch,
-        columns.track_id == track.track_id,
-    )
 
 
 def write_hub_gap(connection: Connection, node_id: str, gap: CoverageGap) -> None:
@@ -105,40 +58,3 @@ def _camera_key(connection: Connection, camera: str, node_key: int) -> int:
     name = camera.rpartition("/")[2]
     connection.execute(upserts(connection).camera, {"node_key": node_key, "camera": camera, "name": name})
     return connection.execute(statements.CAMERA_KEY, {"camera": camera}).scalar_one()
-
-
-def _identity_key(connection: Connection, identity_id: str, first_s: float, last_s: float) -> int:
-    seen = {"identity_id": identity_id, "first_seen_s": first_s, "last_seen_s": last_s}
-    [(identity_key, _)] = upserts(connection).identity.write(connection, [seen])
-    return identity_key
-
-
-def _mend_identity(connection: Connection, identity_key: int) -> None:
-    span = select(func.min(observations.c.started_at_s), func.max(observations.c.ended_at_s))
-    first_s, last_s = connection.execute(span.where(observations.c.identity_key == identity_key)).one()
-    chosen = identities.c.identity_key == identity_key
-    if first_s is None:
-        connection.execute(delete(identities).where(chosen))
-        return
-    connection.execute(update(identities).where(chosen).values(first_seen_s=first_s, last_seen_s=last_s))
-
-
-def _mend_founder(connection: Connection, identity_key: int) -> list[int]:
-    """Where none of an identity's tracks is the newcomer whom it was made for any more, its first one is.
-
-    Returns the hours of the track that is so from now on.
-    """
-    own = observations.c.identity_key == identity_key
-    founders = (
-        select(appearances.c.appearance_id)
-        .join(observations, same_track(appearances.c, observations.c))
-        .where(own, appearances.c.newcomer)
-    )
-    if connection.execute(founders.limit(1)).first():
-        return []
-    earliest = select(observations).where(own).order_by(observations.c.started_at_s, observations.c.observation_id)
-    first = connection.execute(earliest.limit(1)).first()
-    if first is None:
-        return []
-    founding = update(appearances).where(same_track(appearances.c, first)).values(newcomer=True)
-    return list(connection.scalars(founding.returning(appearances.c.hour)))

@@ -1,4 +1,4 @@
-"""An index of the tracks that identities were made for: one row each, found without looking through a person's hours."""
+"""An index of the tracks that identities were made for, so that none is looked for among all of a person's."""
 
 import sqlalchemy as sa
 from alembic import op
