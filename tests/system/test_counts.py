@@ -22,7 +22,7 @@ FRAMES, FPS = 404, 10.0
 """The recording jumps after them, and the truth ends with them."""
 MIDDLE = {"walk": {"lines": {"middle": [[0.5, 1.0], [0.5, 0.0]]}}}
 AWAY_S = 4.0
-PEOPLE, PEOPLE_OFF = 9, 3
+PEOPLE, PEOPLE_OFF = 9, 1
 """How many different people the frames show, and by how many the hub's number may be off."""
 
 
