@@ -61,7 +61,7 @@ async def test_nobody_is_asked_about_pairs_that_are_hardly_one_person(tmp_path: 
         (["ada:gone", "ada:bob", "bob:ada"], "2 pairs answered."),
         (["ada:gone"], "The hub knows them by another name by now"),
         (["ada:bob"], "Ada and Bob are two people"),
-        ([], "Choose the pairs first."),
+        ([], "Choose somebody first."),
     ],
 )
 async def test_a_pair_that_is_out_of_date_keeps_no_other_from_being_answered(
@@ -74,13 +74,40 @@ async def test_a_pair_that_is_out_of_date_keeps_no_other_from_being_answered(
         return Operation(1, OperationKind.DIFFERENT, actor, NOON_S, first_id, second_id, (), words, undoable=True)
 
     monkeypatch.setattr(OperatorHand, "decide_suggestion", decide)
-    store = open_store(tmp_path / "hub.db")
-    app = await whole_hub(store, tmp_path)
+    page = await answered(tmp_path, "/people/review", {"answer": "different", "pair": chosen})
+    assert said in page
+    assert "gone" not in page
+
+
+async def test_several_who_look_alike_become_one_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    merged: list[tuple[str, str]] = []
+
+    async def decide(_: OperatorHand, first_id: str, second_id: str, actor: str, *, same: bool) -> Operation:
+        assert same
+        merged.append((first_id, second_id))
+        words = f"{second_id} is {first_id}"
+        return Operation(7, OperationKind.MERGE, actor, NOON_S, first_id, second_id, (), words, undoable=True)
+
+    monkeypatch.setattr(OperatorHand, "decide_suggestion", decide)
+    first, second = tmp_path / "1", tmp_path / "2"
+    for folder in (first, second):
+        folder.mkdir()
+    page = await answered(first, "/people/ada/merge", {"chosen": ["bob", "carol"]})
+    assert "2 pairs answered." in page
+    page = await answered(second, "/people/ada/merge", {"chosen": ["bob", "carol"], "other": "bob"})
+    assert merged == [("ada", "bob"), ("ada", "carol"), ("ada", "bob")]
+    assert "Bob is ada" in page
+    assert 'action="/operations/7/undo"' in page
+    assert 'data-testid="lookalikes-page"' in page
+
+
+async def answered(folder: Path, path: str, form: dict[str, str | list[str]]) -> str:
+    """The page that follows a form."""
+    store = open_store(folder / "hub.db")
+    app = await whole_hub(store, folder)
     async with AsyncTestClient(app) as client:
         owner = owner_of(app.state.access)
         client.cookies.update(owner.cookies)
-        form = {"answer": "different", "pair": chosen, "_csrf": owner.csrf}
-        page = await client.post("/people/review", data=form, follow_redirects=True)
+        page = await client.post(path, data={**form, "_csrf": owner.csrf}, follow_redirects=True)
     store.close()
-    assert said in page.text
-    assert "gone" not in page.text
+    return page.text

@@ -1,10 +1,11 @@
 """What a page says about what was just done, kept from the change until the page that follows it."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ruid_hub.hand import InViewTogether, LaterOperations, Operation, OperationKind, UnknownPerson
 from ruid_hub.pages.frame import Notice
+from ruid_hub.pages.texts import plural
 
 NOTICES = 200
 WORDS: dict[type[Exception], str] = {
@@ -56,3 +57,15 @@ def refusal(error: Exception) -> Notice:
 def sentence(text: str) -> str:
     """With a capital letter at its beginning."""
     return text[:1].upper() + text[1:]
+
+
+def in_all(notices: Sequence[Notice]) -> Notice:
+    """What became of several answers about pairs: one that is out of date keeps no other from being given."""
+    if not notices:
+        return Notice("Choose somebody first.", refused=True)
+    refused = [notice for notice in notices if notice.refused]
+    answered = len(notices) - len(refused)
+    if len(notices) == 1 or not answered:
+        return notices[0]
+    text = f"{plural(answered, 'pair', 'pairs')} answered. Each can be undone on the page of the person."
+    return Notice(f"{text} Of {len(refused)} it was refused: {refused[0].text}" if refused else text)

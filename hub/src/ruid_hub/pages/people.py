@@ -16,8 +16,8 @@ from ruid_hub.api.guards import requires
 from ruid_hub.hand import HandError, Likeness, OperatorHand, Suggestion
 from ruid_hub.pages.frame import Frame, Notice
 from ruid_hub.pages.look import AnyRequest, Form, Look, several
-from ruid_hub.pages.notices import refusal, said
-from ruid_hub.pages.texts import SiteTime, plural
+from ruid_hub.pages.notices import in_all, refusal, said
+from ruid_hub.pages.texts import SiteTime
 from ruid_hub.site import Site
 from ruid_hub.store import Store
 from ruid_hub.store import pages as reading
@@ -239,27 +239,16 @@ async def answer_review(data: Form, look: Given[Look], hand: Given[OperatorHand]
     chosen = [only] if only else several(data.get("pair"))
     pairs = [(first_id, second_id) for first_id, _, second_id in (pair.partition(":") for pair in chosen[:SUGGESTIONS])]
     await look.must_reach(*(identity_id for pair in pairs for identity_id in pair))
-    notices = [await _answered(look, hand, pair, same=answer == "same") for pair in pairs]
-    return look.go("/people/review", _in_all(notices))
+    notices = [await answered(look, hand, pair, same=answer == "same") for pair in pairs]
+    return look.go("/people/review", in_all(notices))
 
 
-async def _answered(look: Look, hand: OperatorHand, pair: tuple[str, str], *, same: bool) -> Notice:
+async def answered(look: Look, hand: OperatorHand, pair: tuple[str, str], *, same: bool) -> Notice:
+    """Decide whether a pair is one person; says what became of it."""
     try:
         return said(await look.noted(hand.decide_suggestion(*pair, look.actor, same=same)))
     except HandError as error:
         return refusal(error)
-
-
-def _in_all(notices: Sequence[Notice]) -> Notice:
-    """What became of several answers: a pair that is out of date keeps no other from being answered."""
-    if not notices:
-        return Notice("Choose the pairs first.", refused=True)
-    refused = [notice for notice in notices if notice.refused]
-    answered = len(notices) - len(refused)
-    if len(notices) == 1 or not answered:
-        return notices[0]
-    text = f"{plural(answered, 'pair', 'pairs')} answered. Each can be undone on the page of the person."
-    return Notice(f"{text} Of {len(refused)} it was refused: {refused[0].text}" if refused else text)
 
 
 def named(row: PersonRow, site: Site, look: Look) -> PersonRow:

@@ -15,8 +15,8 @@ from ruid_hub.hand import Erased, Explanation, HandError, Operation, OperationKi
 from ruid_hub.observations import TrackKey
 from ruid_hub.pages.frame import Frame, Notice
 from ruid_hub.pages.look import AnyRequest, Form, Look, sees_all, several
-from ruid_hub.pages.notices import refusal, said
-from ruid_hub.pages.people import CORRECTING, LOOKING, named
+from ruid_hub.pages.notices import in_all, refusal, said
+from ruid_hub.pages.people import CORRECTING, LOOKALIKES, LOOKING, answered, named
 from ruid_hub.pages.texts import plural
 from ruid_hub.site import Site
 from ruid_hub.store import Store
@@ -171,10 +171,11 @@ async def rename(
 
 @post("/people/{identity_id:str}/merge", guards=CORRECTING, include_in_schema=False)
 async def merge(identity_id: FromPath[str], data: Form, look: Given[Look], hand: Given[OperatorHand]) -> Response[None]:
-    """Somebody else (`other`) is this person too."""
-    other_id = str(data.get("other", ""))
-    await look.must_reach(other_id)
-    return await look.correct(hand.merge(identity_id, other_id, look.actor), f"/people/{identity_id}")
+    """Somebody else (`other`), or everybody who is `chosen`, is this person too; the others stay to be answered."""
+    others = (several(data.get("other")) or several(data.get("chosen")))[:LOOKALIKES]
+    await look.must_reach(*others)
+    notices = [await answered(look, hand, (identity_id, other), same=True) for other in others]
+    return look.go(f"/people/{identity_id}/similar", in_all(notices))
 
 
 @post("/people/{identity_id:str}/sightings", guards=CORRECTING, include_in_schema=False)
