@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
+import msgspec
 from cyclopts import Parameter
 from rich.console import Console
 
@@ -19,6 +20,7 @@ ROOT: Final = Path(__file__).resolve().parents[4]
 BALENA_VERSION: Final = "22.5.5"
 _CLI_FOLDER: Final = ROOT / "tools/balena"
 _TIMEOUT_S: Final = 30
+_NO_TAGS: Final = "No tags found"  # a device without tags is an error to balena
 
 DryRun = Annotated[bool, Parameter(name="--dry-run", negative="")]
 
@@ -92,6 +94,7 @@ def push(
     draft: Annotated[bool, Parameter(negative="--final")] = True,
     release: str = "",
     canary: tuple[str, ...] = (),
+    canary_tag: str = "",
     finalise: bool = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -107,14 +110,17 @@ def push(
         The commit of a draft that was built before: nothing is built then.
     canary
         The UUID of a device to try the draft on; may be given again.
+    canary_tag
+        Try it on every device of the fleet that has this tag.
     finalise
         Give the release to the whole fleet.
     """
     if not release:
-        if canary or finalise:
+        if canary or canary_tag or finalise:
             raise ToolError("name the draft that `ruid appliance push` built with --release COMMIT")
         return carry_out(plans.push(fleet, draft=draft), dry_run=dry_run)
-    steps = plans.finalise(release, canary) if finalise else plans.try_on(canary, release)
+    canaries = (*canary, *(tagged(fleet, canary_tag, dry_run=dry_run) if canary_tag else ()))
+    steps = plans.finalise(release, canaries) if finalise else plans.try_on(canaries, release)
     return carry_out(steps, dry_run=dry_run)
 
 
@@ -138,6 +144,33 @@ def carry_out(steps: Sequence[plans.Step], *, dry_run: bool) -> None:
             ended = subprocess.run([program, *step.words], check=False, cwd=ROOT).returncode  # noqa: S603 - planned
             if ended != 0:
                 raise ToolError(f"balena ended with {ended}; the steps after this one were not begun")
+
+
+def tagged(fleet: str, tag: str, *, dry_run: bool) -> tuple[str, ...]:
+    """The devices of a fleet that have a tag; raise `ToolError` where none has. A dry run makes one up."""
+    if dry_run:
+        carry_out((plans.devices_of(fleet), plans.tags_of("UUID")), dry_run=True)
+        return ("UUID",)
+    devices = msgspec.json.decode(ask(plans.devices_of(fleet)), type=list[_Device])
+    found = tuple(device.uuid for device in devices if tag in plans.tag_keys(ask(plans.tags_of(device.uuid))))
+    if not found:
+        raise ToolError(f"no device of {fleet} has the tag {tag}: `balena tag set {tag} --device UUID` gives it to one")
+    return found
+
+
+def ask(question: plans.Step) -> str:
+    """Show a question and return balena's answer to it; raise `ToolError` where it has none."""
+    Console(highlight=False, soft_wrap=True).print(f"$ {question}", markup=False)
+    done = subprocess.run(  # noqa: S603 - words of ours
+        [balena_program(), *question.words], check=False, capture_output=True, encoding="utf-8", errors="replace"
+    )
+    if done.returncode != 0 and _NO_TAGS not in done.stderr:
+        raise ToolError(f"balena ended with {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+class _Device(msgspec.Struct):
+    uuid: str
 
 
 def balena_program() -> Path:

@@ -64,6 +64,21 @@ def try_on(canaries: Sequence[str], release: str) -> tuple[Step, ...]:
     return tuple(Step(("device", "pin", uuid, release)) for uuid in canaries)
 
 
+def devices_of(fleet: str) -> Step:
+    """Ask for a fleet's devices."""
+    return Step(("device", "list", "--fleet", fleet, "--json"))
+
+
+def tags_of(uuid: str) -> Step:
+    """Ask for a device's tags."""
+    return Step(("tag", "list", "--device", uuid))
+
+
+def tag_keys(table: str) -> frozenset[str]:
+    """The tags in the table that `balena tag list` prints: below its heading, each line's first word."""
+    return frozenset(line.split()[0] for line in table.splitlines()[1:] if line.strip())
+
+
 def finalise(release: str, canaries: Sequence[str] = ()) -> tuple[Step, ...]:
     """Give a release to the whole fleet, and let the devices that tried it follow the fleet again."""
     return (
