@@ -148,6 +148,8 @@ def _speed(float_card: Path, int8_card: Path, peer: Path, *, rounds: int) -> dic
     for label, (width_px, height_px) in cameras.items():
         picture = _noise(width_px, height_px)
         runners[f"int8, {label}"] = (_load(int8_card, width_px, height_px).detect, picture)
+    runners["int8, 4:3 in the square"] = (_load(int8_card, 416, 416).detect, _noise(640, 480))
+    runners["int8, 16:9 in the square"] = (_load(int8_card, 416, 416).detect, _noise(1280, 720))
     runners["float, square"] = (_load(float_card, 416, 416).detect, _noise(416, 416))
     if peer.is_file():
         runners["YOLOX-nano float 416×416"] = (_load(peer, 416, 416).detect, _noise(416, 416))

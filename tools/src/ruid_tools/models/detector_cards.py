@@ -10,9 +10,9 @@ from ruid_edge.inference import ModelCard
 from ruid_edge.inference.cards import CARD_SUFFIX, file_sha256, read_card
 from ruid_tools.models.golden import SIMILARITY_MIN, golden_values
 
-SIDES_PX: dict[str, tuple[int, int | None]] = {"detector-accurate": (416, 288), "detector-fast": (352, None)}
-"""Each variant's long side, and its short side for cameras of 4:3; None, and any other camera's, follows from the
-picture."""
+SIDES_PX: dict[str, tuple[int, int | None]] = {"detector-accurate": (416, 288), "detector-fast": (352, 256)}
+"""Each variant's long side, and its short side for cameras of 4:3; any other camera's follows from the picture. None
+would let that of 4:3 follow as well."""
 
 CONFIDENCE_MIN = 0.1
 """What the tracker can still use: fainter detections are dropped."""
