@@ -4,10 +4,10 @@ Somebody who passes all day has 100,000 observations: nothing here looks through
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, tuple_, update
+from sqlalchemy import Connection, delete, func, select, tuple_, update
 
 from ruid_hub.observations import TrackKey
 from ruid_hub.store.rows import Revision
@@ -22,6 +22,16 @@ Track = tuple[int, int, int]
 """The key of its camera, boot epoch and number."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A track, whose it is (several may have a part of it), and from when until when."""
+
+    track: Track
+    identity_key: int | None
+    first_s: float
+    last_s: float
+
+
 def revise(connection: Connection, revisions: Sequence[Revision]) -> set[int]:
     """Move whole tracks, then mend both identities' times and drop those that have nothing left.
 
@@ -32,7 +42,7 @@ def revise(connection: Connection, revisions: Sequence[Revision]) -> set[int]:
     keys = _identity_keys(connection, goals, held)
     moves = [
         {"of_camera": camera_key, "of_boot": boot_epoch, "of_track": track_id, "goal": keys[goals[track]]}
-        for track in {_track(row) for row in held}
+        for track in {row.track for row in held}
         for camera_key, boot_epoch, track_id in [track]
     ]
     says = upserts(connection)
@@ -56,8 +66,8 @@ def _goals(connection: Connection, identity_ids: Mapping[str, str]) -> dict[Trac
     }
 
 
-def _held(connection: Connection, tracks: Iterable[Track]) -> Iterator[Row[Any]]:
-    """Whose these tracks are now, from when until when: a row for each track and owner."""
+def _held(connection: Connection, tracks: Iterable[Track]) -> Iterator[_Held]:
+    """Whose these tracks are now: one for each track and owner."""
     track = (observations.c.camera_key, observations.c.boot_epoch, observations.c.track_id)
     query = select(
         *track,
@@ -67,14 +77,15 @@ def _held(connection: Connection, tracks: Iterable[Track]) -> Iterator[Row[Any]]
     ).group_by(*track, observations.c.identity_key)
     left = iter(tracks)
     while some := list(islice(left, TRACKS_AT_ONCE)):
-        yield from connection.execute(query.where(tuple_(*track).in_(some)))
+        for *one, identity_key, first_s, last_s in connection.execute(query.where(tuple_(*track).in_(some))):
+            yield _Held((one[0], one[1], one[2]), identity_key, first_s, last_s)
 
 
-def _identity_keys(connection: Connection, goals: Mapping[Track, str], held: Sequence[Row[Any]]) -> dict[str, int]:
+def _identity_keys(connection: Connection, goals: Mapping[Track, str], held: Sequence[_Held]) -> dict[str, int]:
     """The keys of those who get tracks, their times widened by these."""
     spans: dict[str, tuple[float, float]] = {}
     for row in held:
-        identity_id = goals[_track(row)]
+        identity_id = goals[row.track]
         first_s, last_s = spans.get(identity_id, (row.first_s, row.last_s))
         spans[identity_id] = (min(first_s, row.first_s), max(last_s, row.last_s))
     values = [
@@ -82,10 +93,6 @@ def _identity_keys(connection: Connection, goals: Mapping[Track, str], held: Seq
         for identity_id, (first_s, last_s) in spans.items()
     ]
     return {identity_id: key for key, identity_id in upserts(connection).identity.write(connection, values)}
-
-
-def _track(row: Row[Any]) -> Track:
-    return row.camera_key, row.boot_epoch, row.track_id
 
 
 def _mend_identity(connection: Connection, identity_key: int) -> None:
