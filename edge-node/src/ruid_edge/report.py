@@ -100,6 +100,7 @@ def health_message(
         cpu_percent=machine.cpu_percent(),
         memory_mb=machine.memory_mb(),
         temperature_c=machine.temperature_c(),
+        slowed_by=machine.slowed_by,
     )
 
 

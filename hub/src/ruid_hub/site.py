@@ -97,7 +97,8 @@ class CameraView:
     `camera` is `node_id/camera_id`; `reason` says why it is not up. `senses` names what is wrong with the picture,
     `steps` what the node gave up to keep pace, `temperature_c` is the node's in whole degrees. `clock_offset_s` is what
     the node's clock lacks to the hub's, give or take `clock_error_s`; None until the node has measured it.
-    `started_after` is why the node's run before this one ended; empty where it ended well.
+    `started_after` is why the node's run before this one ended; empty where it ended well. `slowed_by` names what the
+    node's machine is slowed down by now, as its firmware says.
     """
 
     camera: str
@@ -119,6 +120,7 @@ class CameraView:
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
     started_after: str = ""
+    slowed_by: tuple[str, ...] = ()
 
     @property
     def dropped(self) -> int:
@@ -193,6 +195,7 @@ class _Camera:
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
     started_after: str = ""
+    slowed_by: tuple[str, ...] = ()
     _latencies_ms: deque[float] = field(default_factory=lambda: deque[float](maxlen=LATENCIES))
 
     def enter(self, state: CameraState, at_s: float, reason: str = "") -> StateChange | None:
@@ -308,6 +311,7 @@ class Site:
             if camera is not None:
                 camera.temperature_c, camera.started_after = health.temperature_c, health.started_after
                 camera.cpu_percent, camera.spool_items = health.cpu_percent, health.spool_items
+                camera.slowed_by = health.slowed_by
                 self._camera_health(camera, reported, at_s)
 
     def clock_measured(self, node_id: str, *, offset_s: float, error_s: float) -> None:
@@ -532,4 +536,5 @@ def _camera_view(camera: _Camera, people_now: int, at_s: float) -> CameraView:
         clock_offset_s=camera.clock_offset_s,
         clock_error_s=camera.clock_error_s,
         started_after=camera.started_after,
+        slowed_by=camera.slowed_by,
     )

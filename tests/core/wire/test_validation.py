@@ -237,6 +237,8 @@ def test_what_was_found_in_a_picture_that_cannot_be(changes: dict[str, Any], cod
         ({"started_after": "x" * 501}, "reason_length"),
         ({"started_after": "killed\0"}, "reason_characters"),
         ({"counters": {"a\0": 1}}, "name_characters"),
+        ({"slowed_by": ("weak\0",)}, "name_characters"),
+        ({"slowed_by": ("weak",) * 201}, "counters"),
         ({"queues": {"x" * 101: 1}}, "name_length"),
         ({"counters": {str(n): n for n in range(201)}}, "counters"),
         ({"cameras": (wm.CameraHealth("cam9", True, 1, 1, 1, 1, 1, {}, ()),)}, "unknown_camera"),

@@ -22,15 +22,20 @@ def test_what_is_written_to_a_disk_is_counted(tmp_path: Path) -> None:
     assert here.written_bytes() >= before
 
 
-@pytest.mark.parametrize(("flags", "throttled"), [("0", False), ("50000", False), ("50005", True), ("nonsense", False)])
+@pytest.mark.parametrize(
+    ("flags", "slowed_by"),
+    [("0", ()), ("50000", ()), ("50005", ("under_voltage", "throttled")), ("8", ("soft_temperature_limit",)), ("", ())],
+)
 def test_the_firmwares_flags_say_what_is_so_now(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, throttled: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, slowed_by: tuple[str, ...]
 ) -> None:
     """The higher bits say what happened since boot, which is no reason to work less now."""
     file = tmp_path / "get_throttled"
     file.write_text(flags + "\n", encoding="ascii")
     monkeypatch.setattr(machine, "_THROTTLED_FILE", file)
-    assert Machine().throttled() is throttled
+    here = Machine()
+    assert here.throttled() is bool(slowed_by)
+    assert here.slowed_by == slowed_by
 
 
 @pytest.mark.parametrize(

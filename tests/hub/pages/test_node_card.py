@@ -79,3 +79,13 @@ def test_the_version_of_a_device_is_said_also_while_it_is_away_and_where_it_is_n
     ):
         page = CamerasPage(frame, (), (NodeCard(node, ()),), (), "", {})
         assert Elements(templates.page(page)).text("node-version") == said
+
+
+def test_what_slows_a_device_down_is_said_with_its_cameras() -> None:
+    site = Site()
+    site.node_connected(hello(), NOON_S)
+    site.health("node-1", replace(health(last_frame_at_s=NOON_S), slowed_by=("under_voltage", "<i>")), NOON_S)
+    said = shown(site).text("camera-node-1/cam")
+    assert "its power supply is too weak · <i>" in said
+    site.health("node-1", health(last_frame_at_s=NOON_S), NOON_S)
+    assert "power supply" not in shown(site).text("camera-node-1/cam")

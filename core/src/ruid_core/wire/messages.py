@@ -224,7 +224,8 @@ class Live(_Message, frozen=True, tag="live"):
 class Health(_Message, frozen=True, tag="health"):
     """How the node does; `counters` are since boot and named, `spool_items` waits to be sent.
 
-    `started_after` says why the run before this one ended, where it ended badly.
+    `started_after` says why the run before this one ended, where it ended badly; `slowed_by` for what the machine's
+    firmware slows its processor down now.
     """
 
     sent_at_s: float
@@ -238,6 +239,7 @@ class Health(_Message, frozen=True, tag="health"):
     memory_mb: float
     temperature_c: float | None = None
     started_after: str = ""
+    slowed_by: tuple[str, ...] = ()
 
 
 class ClockProbe(_Message, frozen=True, tag="clock"):

@@ -137,9 +137,9 @@ def check_health(health: Health, hello: Hello) -> None:
         _check_reason(camera.trouble)
         for text in (*camera.drops, *camera.senses, *camera.steps, *(stage.stage for stage in camera.stages)):
             _check_label(text)
-    few = len(health.counters) <= MAX_COUNTERS and len(health.queues) <= MAX_COUNTERS
-    _require(few, "counters", "too many named counters")
-    for text in (*health.counters, *health.queues):
+    named = (health.counters, health.queues, health.slowed_by)
+    _require(all(len(names) <= MAX_COUNTERS for names in named), "counters", "too many named counters")
+    for text in (*health.counters, *health.queues, *health.slowed_by):
         _check_label(text)
     _check_reason(health.started_after)
     numbers = (health.cpu_percent, health.memory_mb, *(camera.fps for camera in health.cameras))

@@ -7,10 +7,8 @@ from pathlib import Path
 import psutil
 
 _THROTTLED_FILE = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
-_THROTTLED_NOW = 0b1111
-"""Bits of the Raspberry Pi's firmware: under-voltage, frequency capped, throttled, soft temperature limit; the higher
-bits say what happened since boot.
-"""
+_THROTTLED_BY = ("under_voltage", "frequency_capped", "throttled", "soft_temperature_limit")
+"""The lowest bits of what a Raspberry Pi's firmware tells; the higher ones say what happened since boot."""
 _ASK_WITHIN_S = 2.0
 
 
@@ -20,6 +18,8 @@ class Machine:
     def __init__(self) -> None:
         self._process = psutil.Process()
         self._process.cpu_percent()  # the first reading only sets the mark
+        self.slowed_by: tuple[str, ...] = ()
+        """What slowed the processor down when `throttled` last looked."""
 
     def cpu_percent(self) -> float:
         """Return this process's CPU use since the last call; 100 is one core."""
@@ -46,7 +46,9 @@ class Machine:
 
         May take tens of milliseconds: call it from a thread of its own.
         """
-        return bool(_firmware_flags() & _THROTTLED_NOW)
+        flags = _firmware_flags()
+        self.slowed_by = tuple(name for bit, name in enumerate(_THROTTLED_BY) if flags >> bit & 1)
+        return bool(self.slowed_by)
 
 
 def _firmware_flags() -> int:

@@ -9,13 +9,17 @@ from ruid_hub.live.picture import element_id
 from ruid_hub.site import default_label
 
 WORDS = {
+    "under_voltage": "its power supply is too weak",
+    "frequency_capped": "it is kept from its full speed",
+    "throttled": "its processor is throttled",
+    "soft_temperature_limit": "it is nearly too hot",
     "embeddings_halved": "describes people less often",
     "detector_input_smaller": "looks at a smaller picture",
     "inference_busy": "while it was busy",
     "image_unreadable": "with a picture that could not be read",
     "frame_unusable": "that could not be used",
 }
-"""What nodes call their steps and the reasons of skipped frames."""
+"""What nodes call their steps, what slows them down, and the reasons of skipped frames."""
 BROWSERS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
