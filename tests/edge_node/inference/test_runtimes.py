@@ -36,6 +36,22 @@ def test_openvino_answers_as_onnxruntime_does(networks: Networks, crops: np.ndar
     np.testing.assert_allclose(answers[1], answers[0], atol=0.5)
 
 
+def test_openvino_keeps_the_order_of_a_batch_of_any_size(networks: Networks) -> None:
+    require_module("openvino", hint="pip install openvino")
+    path = networks.answering_mean_colour(["batch", 16, 8, 3], channels_last=True)
+    shades = np.arange(11, dtype=np.uint8)[:, None, None, None] * np.ones((1, 16, 8, 3), np.uint8)
+    opened = open_runtime("openvino", path, threads=1)
+    for count in (1, 3, 4, 11):
+        np.testing.assert_allclose(opened.run(shades[:count])[0], shades[:count, 0, 0], atol=0.5)
+
+
+def test_openvino_takes_a_batch_that_the_network_fixes(networks: Networks, crops: np.ndarray) -> None:
+    require_module("openvino", hint="pip install openvino")
+    path = networks.answering_mean_colour([2, 16, 8, 3], channels_last=True)
+    (answer,) = open_runtime("openvino", path, threads=1).run(crops)
+    np.testing.assert_allclose(answer, crops.mean(axis=(1, 2)), atol=0.5)
+
+
 def test_ncnn_runs_the_converted_file_beside_the_onnx(networks: Networks, crops: np.ndarray) -> None:
     require_module("ncnn", hint="pip install ncnn")
     path = networks.answering_mean_colour(["batch", 16, 8, 3], channels_last=True)
@@ -59,7 +75,7 @@ def test_ncnn_takes_planes_as_they_are(networks: Networks, crops: np.ndarray) ->
 def test_ncnn_without_a_converted_file_says_how_to_get_one(networks: Networks) -> None:
     require_module("ncnn", hint="pip install ncnn")
     path = networks.answering_mean_colour(["batch", 16, 8, 3], channels_last=True)
-    with pytest.raises(RuntimeMissingError, match=r"convert colours\.onnx with pnnx to colours\.ncnn\.param"):
+    with pytest.raises(RuntimeMissingError, match=r"convert colours\.onnx with pnnx to colours\.ncnn\.param, or use"):
         open_runtime("ncnn", path, threads=1)
 
 

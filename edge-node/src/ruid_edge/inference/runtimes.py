@@ -5,7 +5,7 @@ extras, and ncnn wants converted files.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +23,13 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 _ort: Any = import_module("onnxruntime")  # typed in part only
 
 _CHANNELS = 3
+_TURNS = (4, 1)
+"""How many pictures OpenVINO is given at once where the batch is open: the largest turn first."""
+
+_CONVERT = (
+    "it reads no ONNX: convert {} with pnnx to {}, or use onnxruntime or openvino (RuID's own networks have operators "
+    "that ncnn lacks)"
+)
 _DTYPES = {"tensor(float)": np.dtype(np.float32), "tensor(uint8)": np.dtype(np.uint8)}
 
 
@@ -89,26 +96,42 @@ class _OnnxRuntime:
 
 
 class _OpenVino:
-    """OpenVINO on the CPU, at the latency of one picture at a time."""
+    """OpenVINO on the CPU, at the latency of one picture at a time.
+
+    A batch left open is worked on in turns of known sizes, one compiled network for each: for a batch of unknown size
+    OpenVINO computes half as long again. Its threads are not pinned: a pinned one waits for whatever else has its core.
+    """
 
     def __init__(self, path: Path, threads: int, sides: Mapping[str, int]) -> None:
         try:
             openvino = import_module("openvino")
         except ImportError as error:
             raise RuntimeMissingError("openvino", "install it with: pip install openvino") from error
-        core: Any = openvino.Core()
         self._inputs = read_inputs(path)
-        network: Any = core.read_model(str(path))
-        network.reshape([sides.get(str(side), -1) if isinstance(side, str) else side for side in self._inputs[0].shape])
-        settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
-        self._compiled: Any = core.compile_model(network, "CPU", settings)
+        batch, *picture = _fixed(self._inputs[0].shape, sides)
+        counts = (batch,) if isinstance(batch, int) else _TURNS
+        settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
+        core: Any = openvino.Core()
+        self._compiled: dict[int, Any] = {}
+        for count in counts:
+            network: Any = core.read_model(str(path))
+            network.reshape([count, *(-1 if isinstance(side, str) else side for side in picture)])
+            self._compiled[count] = core.compile_model(network, "CPU", settings)
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
         return self._inputs
 
     def run(self, tensor: Array) -> list[Array]:
-        return [np.asarray(output) for output in self._compiled([tensor]).values()]
+        turns = list(self._in_turns(tensor))
+        return turns[0] if len(turns) == 1 else [np.concatenate(parts) for parts in zip(*turns, strict=True)]
+
+    def _in_turns(self, tensor: Array) -> Iterator[list[Array]]:
+        start = 0
+        for count, compiled in self._compiled.items():
+            while len(tensor) - start >= count:
+                yield [np.asarray(output) for output in compiled([tensor[start : start + count]]).values()]
+                start += count
 
 
 class _Ncnn:
@@ -124,7 +147,7 @@ class _Ncnn:
             raise RuntimeMissingError("ncnn", "install it with: pip install ncnn") from error
         converted = path.with_suffix(".ncnn.param")
         if not converted.is_file():
-            raise RuntimeMissingError("ncnn", f"it reads no ONNX: convert {path.name} with pnnx to {converted.name}")
+            raise RuntimeMissingError("ncnn", _CONVERT.format(path.name, converted.name))
         self._inputs = tuple(replace(spec, shape=_fixed(spec.shape, sides)) for spec in read_inputs(path))
         self._module: Any = ncnn
         self._network: Any = ncnn.Net()
