@@ -5,8 +5,10 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Final
 
 import msgspec
@@ -55,8 +57,8 @@ def flash(
 ) -> None:
     """Write a card for a new device of a fleet. Everything on DRIVE is lost.
 
-    The key of the Wi-Fi network is taken from the environment variable RUID_WIFI_KEY, so that no list of processes
-    or shell history of yours holds it.
+    The key of the Wi-Fi network is taken from the environment variable RUID_WIFI_KEY and handed on in a file, so that
+    no list of processes or shell history of yours holds it.
 
     Parameters
     ----------
@@ -71,21 +73,34 @@ def flash(
     role
         Whether it is the hub, a camera node, or both; auto leaves it to the device.
     """
-    card = plans.Card(
-        fleet=fleet,
-        device_type=device_type,
-        uuid=uuid.uuid4().hex,
-        image=str(image or f"{device_type}.img"),
-        drive=drive,
-        download=image is None,
-        name=name,
-        role=role,
-        wifi_ssid=wifi_ssid,
-        wifi_key=os.environ.get("RUID_WIFI_KEY", ""),
-    )
-    if wifi_ssid and not card.wifi_key:
+    with wifi_profile(wifi_ssid) as profile:
+        card = plans.Card(
+            fleet=fleet,
+            device_type=device_type,
+            uuid=uuid.uuid4().hex,
+            image=str(image or f"{device_type}.img"),
+            drive=drive,
+            download=image is None,
+            name=name,
+            role=role,
+            wifi_profile=profile,
+        )
+        carry_out(plans.flash(card), dry_run=dry_run)
+
+
+@contextmanager
+def wifi_profile(ssid: str) -> Iterator[str]:
+    """A file of ours alone with the network and its key, while it is needed; no path without a network."""
+    if not ssid:
+        yield ""
+        return
+    key = os.environ.get("RUID_WIFI_KEY")
+    if not key:
         raise ToolError("the Wi-Fi network's key is missing: put it into the environment variable RUID_WIFI_KEY")
-    carry_out(plans.flash(card), dry_run=dry_run)
+    with TemporaryDirectory() as folder:
+        profile = Path(folder) / "ruid-wifi"
+        profile.write_text(plans.wifi_profile(ssid, key), encoding="utf-8")
+        yield str(profile)
 
 
 def push(

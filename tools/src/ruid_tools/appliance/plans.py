@@ -10,20 +10,19 @@ DeviceType = Literal["raspberrypi5", "raspberrypi4-64", "raspberrypi3-64", "rasp
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call of `balena`; the words in `secrets` are never shown."""
+    """One call of `balena`."""
 
     words: tuple[str, ...]
-    secrets: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        return " ".join(("balena", *("***" if word in self.secrets else _quoted(word) for word in self.words)))
+        return " ".join(("balena", *map(_quoted, self.words)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """A card to write: for which device of which fleet, from which image, to which drive.
 
-    `image` is downloaded when `download` says so. Without `wifi_ssid` the device expects a cable.
+    `image` is downloaded when `download` says so. Without `wifi_profile`, a file, the device expects a cable.
     """
 
     fleet: str
@@ -34,8 +33,7 @@ class Card:
     download: bool = True
     name: str = ""
     role: Role = "auto"
-    wifi_ssid: str = ""
-    wifi_key: str = ""
+    wifi_profile: str = ""
 
 
 def flash(card: Card) -> tuple[Step, ...]:
@@ -103,12 +101,41 @@ def host_name(name: str) -> str:
     return dashed.strip("-")[:63].strip("-") or "ruid"
 
 
+def wifi_profile(ssid: str, key: str) -> str:
+    """A network as NetworkManager's key files spell it; a cable goes on working beside it."""
+    return _PROFILE.format(ssid=_escaped(ssid), key=_escaped(key))
+
+
+_PROFILE = """[connection]
+id=ruid-wifi
+type=wifi
+
+[wifi]
+mode=infrastructure
+ssid={ssid}
+
+[wifi-security]
+key-mgmt=wpa-psk
+psk={key}
+
+[ipv4]
+method=auto
+
+[ipv6]
+method=auto
+"""
+
+
+def _escaped(value: str) -> str:
+    """Key files drop spaces at the start and read backslashes as escapes."""
+    escaped = value.replace("\\", "\\\\").replace("\n", "\\n")
+    kept = escaped.lstrip(" ")
+    return "\\s" * (len(escaped) - len(kept)) + kept
+
+
 def _configured(card: Card) -> Step:
-    words = ("os", "configure", card.image, "--device", card.uuid)
-    if not card.wifi_ssid:
-        return Step((*words, "--config-network", "ethernet"))
-    network = ("--config-network", "wifi", "--config-wifi-ssid", card.wifi_ssid, "--config-wifi-key", card.wifi_key)
-    return Step((*words, *network), frozenset({card.wifi_key} - {""}))
+    words = ("os", "configure", card.image, "--device", card.uuid, "--config-network", "ethernet")
+    return Step((*words, *(("--system-connection", card.wifi_profile) if card.wifi_profile else ())))
 
 
 def _quoted(word: str) -> str:
