@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +89,7 @@ def flash(
 
 
 @contextmanager
-def wifi_profile(ssid: str) -> Iterator[str]:
+def wifi_profile(ssid: str) -> Generator[str]:
     """A file of ours alone with the network and its key, while it is needed; no path without a network."""
     if not ssid:
         yield ""
