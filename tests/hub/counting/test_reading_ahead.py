@@ -1,13 +1,16 @@
 """Counts are read ahead: whoever opens a month first waits for nothing that was counted before."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 import pytest
 from sqlalchemy import event
 
+from api_fakes import eventually
 from hub_fakes import NOON_S, FakeClock, row
-from ruid_hub.counting import Bucket, Counting, Period, keep_read_ahead, read_ahead
+from ruid_hub.counting import Bucket, Counting, Period, StillReading, keep_read_ahead, read_ahead
+from ruid_hub.counting import counting as counting_module
 from ruid_hub.counting.hours import Hours
 from ruid_hub.site import Site
 from ruid_hub.store import Store
@@ -77,6 +80,28 @@ async def test_reading_ahead_stops_where_the_next_day_would_push_out_what_is_kep
     monkeypatch.setattr(counting, "prepare", note)
     await read_ahead(counting, FakeClock(NOON_S + 60))
     assert [(asked[0].from_s - day.from_s) / DAY_S for day in asked] == [0, 1, 2, 3]
+
+
+async def test_whoever_asks_before_that_is_told_so_at_once_and_the_answer_comes(
+    counting: Counting, monkeypatch: pytest.MonkeyPatch
+):
+    go_on = threading.Event()
+
+    def slowly(_: Period) -> bool:
+        return not go_on.wait(30)
+
+    monkeypatch.setattr(counting_module, "PATIENCE_S", 2.0)
+    monkeypatch.setattr(counting, "prepare", slowly)
+    reading = asyncio.create_task(keep_read_ahead(counting, FakeClock(NOON_S + 60)))
+    await asyncio.sleep(0)
+    with pytest.raises(StillReading, match="still reading"):
+        await counting.ask(go_on.wait, 30)
+    assert await counting.ask(lambda: "at once") == "at once"
+    go_on.set()
+    await eventually(lambda: not counting.reading_ahead)
+    assert await counting.ask(month_of, counting) == 30.0
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
 
 
 async def test_what_cannot_be_read_ahead_ends_nothing(counting: Counting, monkeypatch: pytest.MonkeyPatch):

@@ -10,7 +10,7 @@ import pytest
 
 from hub_fakes import NOON_S, FakeClock, observation, track
 from ruid_core.occupancy import unique_people, visits_estimate, visits_of
-from ruid_hub.counting import Bucket, Counting, CountOptions, Figure, Period
+from ruid_hub.counting import Bucket, Counting, CountOptions, Figure, Period, TooManyVisits
 from ruid_hub.counting.hours import Hours
 from ruid_hub.counting.memory import REMEMBERED_S
 from ruid_hub.observations import Assignment
@@ -77,6 +77,24 @@ def test_they_agree_before_and_after_all_that_changes_history(store: Store, coun
     clock.now_s += REMEMBERED_S
     store.revise([(str(track(seq)), f"apart{seq}") for seq in range(6, 60)])
     check(store, counting)
+
+
+def test_more_than_fits_the_memory_is_counted_all_the_same(store: Store, clock: FakeClock):
+    store.commit(traffic(1))
+    check(store, Counting(store=store, site=Site(), clock=clock, most_rows=8))
+
+
+def test_more_visits_than_fit_the_memory_are_refused_and_not_cut_short(
+    store: Store, counting: Counting, clock: FakeClock
+):
+    store.commit(traffic(1))
+    small = Counting(store=store, site=Site(), clock=clock, most_visits=100)
+    day, week = SPANS[1], Period(FROM_S, FROM_S + 7 * DAY_S)
+    assert small.visits(day, Bucket.HOUR) == counting.visits(day, Bucket.HOUR)
+    for ask in (lambda: small.visits(week, Bucket.DAY), lambda: small.dwell(week), lambda: [*small.visit_rows(week)]):
+        with pytest.raises(TooManyVisits, match="more than 100 visits"):
+            ask()
+    assert small.unique_visitors(week, Bucket.DAY) == counting.unique_visitors(week, Bucket.DAY)
 
 
 def test_a_remembered_hour_is_given_up_when_somebody_is_merged_into_another(store: Store, counting: Counting):

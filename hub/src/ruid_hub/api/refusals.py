@@ -10,7 +10,7 @@ from ruid_hub.access import (
     WrongCode,
     WrongPassword,
 )
-from ruid_hub.counting import CountingError, UnknownPlace
+from ruid_hub.counting import CountingError, StillReading, UnknownPlace
 from ruid_hub.hand import (
     CannotUndo,
     CorrectionsUnavailable,
@@ -68,7 +68,7 @@ _STATUS: tuple[tuple[int, tuple[type[Exception], ...]], ...] = (
     ),
     (403, (WrongPassword, WrongCode)),
     (429, (TooManyAttempts,)),
-    (503, (NobodyLooked,)),
+    (503, (NobodyLooked, StillReading)),
     (507, (StoreWriteError,)),
 )
 

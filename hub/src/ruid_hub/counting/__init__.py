@@ -9,7 +9,7 @@ worker thread.
 """
 
 from ruid_hub.counting.counting import Counting
-from ruid_hub.counting.errors import BadCounting, BadPeriod, CountingError, UnknownPlace
+from ruid_hub.counting.errors import BadCounting, BadPeriod, CountingError, StillReading, TooManyVisits, UnknownPlace
 from ruid_hub.counting.reading_ahead import keep_read_ahead, read_ahead
 from ruid_hub.counting.values import (
     Bucket,
@@ -64,6 +64,8 @@ __all__ = [
     "Point",
     "Series",
     "Site",
+    "StillReading",
+    "TooManyVisits",
     "UnknownPlace",
     "VisitRow",
     "keep_read_ahead",

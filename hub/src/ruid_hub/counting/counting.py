@@ -26,11 +26,11 @@ from ruid_core.occupancy import (
 )
 from ruid_core.occupancy.values import Real
 from ruid_hub.counting import calendar, places
-from ruid_hub.counting.errors import BadCounting, BadPeriod, UnknownPlace
-from ruid_hub.counting.hours import HOUR_S, Crossed, Hours
+from ruid_hub.counting.errors import BadCounting, BadPeriod, StillReading, UnknownPlace
+from ruid_hub.counting.hours import HOUR_S, MOST_ROWS, Crossed, Hours
 from ruid_hub.counting.memory import Memory
 from ruid_hub.counting.places import Sight, Where
-from ruid_hub.counting.rollups import Chosen, Flows, Rollups, Source, Views, ZoneStays
+from ruid_hub.counting.rollups import MOST_VISITS, Chosen, Flows, Rollups, Source, Views, ZoneStays
 from ruid_hub.counting.shelf import Shelf
 from ruid_hub.counting.values import (
     Bucket,
@@ -72,11 +72,15 @@ ALIKE_COVERAGE = 0.1
 MOST_LABELS = 50
 MOST_FACTS = 2000
 MOST_ASKERS = 4
+PATIENCE_S = 0.8
+"""So long a question waits while the hub reads ahead: somebody looks at an empty page."""
 _Fact = TypeVar("_Fact")
 _Asks = ParamSpec("_Asks")
-MOST_VISITS = 4
+MOST_VISITED = 4
 """Long periods whose visits are remembered, for their number and for how long they were: megabytes each."""
 LONGEST_NAME = 100
+NAMED_AT_ONCE = 2000
+"""Rows of an export whose people are looked up together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,23 +113,46 @@ class _Asked:
 
 
 class Counting:
-    """One for the hub; any thread may call. Every method may raise a `CountingError`."""
+    """One for the hub; any thread may call. Every method may raise a `CountingError`.
 
-    def __init__(self, *, store: Store, site: LiveSite, clock: Callable[[], float]) -> None:
+    `most_rows` stay in memory; more are read anew each time. Of more visits than `most_visits` nothing is told.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        site: LiveSite,
+        clock: Callable[[], float],
+        most_rows: int = MOST_ROWS,
+        most_visits: int = MOST_VISITS,
+    ) -> None:
         self._store = store
         self._site = site
         self._clock = clock
-        self._hours = Hours(store)
-        self._rollups = Rollups(self._hours)
+        self._most_visits = most_visits
+        self._hours = Hours(store, most_rows=most_rows)
+        self._rollups = Rollups(self._hours, most_visits=most_visits)
         self._facts: Shelf[Any] = Shelf(MOST_FACTS)
         self._memory = Memory(clock)
-        self._visited = Memory(clock, most_answers=MOST_VISITS)
+        self._visited = Memory(clock, most_answers=MOST_VISITED)
+        self.reading_ahead = False
+        """Whether the hub has just started and the hours that months are made of are not all in memory."""
         self._askers = ThreadPoolExecutor(MOST_ASKERS, thread_name_prefix="counting")
         store.on_correction(self._forget)
 
     async def ask(self, question: Callable[_Asks, _Fact], *asked: _Asks.args, **options: _Asks.kwargs) -> _Fact:
-        """Ask from the event loop, on one of counting's own threads: a long count keeps no other page waiting."""
-        return await asyncio.get_running_loop().run_in_executor(self._askers, partial(question, *asked, **options))
+        """Ask from the event loop, on one of counting's own threads: a long count keeps no other page waiting.
+
+        Raises StillReading where the answer would take long for that reason; later questions find it sooner.
+        """
+        future = asyncio.get_running_loop().run_in_executor(self._askers, partial(question, *asked, **options))
+        if self.reading_ahead:
+            done, _ = await asyncio.wait([future], timeout=PATIENCE_S)
+            if not done:
+                future.add_done_callback(_forget_outcome)
+                raise StillReading
+        return await future
 
     # --- numbers ---------------------------------------------------------------------------------------
 
@@ -305,29 +332,38 @@ class Counting:
         self, period: Period, place: Place = EVERYWHERE, options: CountOptions = DEFAULTS
     ) -> Iterator[VisitRow]:
         """The visits behind `visits`, by their beginning: as many rows as its total says."""
-        where = self._where(place)
         visits, _ = self._visits(place, period, options)
-        names = self._names(np.unique(visits.who).tolist())
+        return self._visit_rows(self._where(place), place, visits)
+
+    def _visit_rows(self, where: Where, place: Place, visits: Visits) -> Iterator[VisitRow]:
         cameras = {camera.camera_key: (camera.site_name, camera.camera, camera.name) for camera in where.cameras}
         zone = (place.zone_id or "", self._zone_name(place))
-        for row in np.argsort(visits.start_s, kind="stable"):
-            who = names.get(int(visits.who[row]), ("", ""))
-            from_s, to_s = float(visits.start_s[row]), float(visits.end_s[row])
-            yield VisitRow(*who, *cameras[int(visits.camera[row])], *zone, from_s, to_s, to_s - from_s)
+        in_order = np.argsort(visits.start_s, kind="stable")
+        for some in np.split(in_order, range(NAMED_AT_ONCE, len(in_order), NAMED_AT_ONCE)):
+            names = self._names(np.unique(visits.who[some]).tolist())
+            for row in some:
+                who = names.get(int(visits.who[row]), ("", ""))
+                from_s, to_s = float(visits.start_s[row]), float(visits.end_s[row])
+                yield VisitRow(*who, *cameras[int(visits.camera[row])], *zone, from_s, to_s, to_s - from_s)
 
     def crossing_rows(
         self, period: Period, place: Place = EVERYWHERE, options: CountOptions = DEFAULTS
     ) -> Iterator[CrossingEntry]:
         """The crossings behind `crossings`, by time."""
-        where = self._where(place)
-        crossed = self._crossed(where, period, self._left_out(options))
-        names = self._names(np.unique(crossed.who).tolist())
+        return self._crossing_rows(self._where(place), period, options)
+
+    def _crossing_rows(self, where: Where, period: Period, options: CountOptions) -> Iterator[CrossingEntry]:
         cameras = {camera.camera_key: (camera.site_name, camera.camera, camera.name) for camera in where.cameras}
-        for row, at_s in enumerate(crossed.at_s.tolist()):
-            who = names.get(int(crossed.who[row]), ("", ""))
-            there, line_id = cameras[int(crossed.camera[row])], crossed.line_ids[row]
-            line_name = self._site.line_name(there[1], line_id)
-            yield CrossingEntry(at_s, *there, line_id, line_name, int(crossed.direction[row]), *who)
+        # A day at a time: years of them need no more memory.
+        for from_s in np.arange(period.from_s, period.to_s, DAY_S).tolist():
+            day = Period(from_s, min(from_s + DAY_S, period.to_s))
+            crossed = self._crossed(where, day, self._left_out(options))
+            names = self._names(np.unique(crossed.who).tolist())
+            for row, at_s in enumerate(crossed.at_s.tolist()):
+                who = names.get(int(crossed.who[row]), ("", ""))
+                there, line_id = cameras[int(crossed.camera[row])], crossed.line_ids[row]
+                line_name = self._site.line_name(there[1], line_id)
+                yield CrossingEntry(at_s, *there, line_id, line_name, int(crossed.direction[row]), *who)
 
     def place_name(self, place: Place) -> str:
         """A place as people call it; empty for everywhere. Raises UnknownPlace."""
@@ -485,7 +521,7 @@ class Counting:
     def _source(self, where: Where, options: CountOptions) -> Source:
         chosen = self._chosen(where, options)
         if where.zone_id is not None:
-            return ZoneStays(self._hours, chosen, where.zone_id)
+            return ZoneStays(self._hours, chosen, where.zone_id, self._most_visits)
         return Views(self._rollups, chosen)
 
     def _visits(self, place: Place, period: Period, options: CountOptions) -> tuple[Visits, Tally]:
@@ -536,6 +572,12 @@ class Counting:
 
 def _figure(estimate: Estimate, coverage: float) -> Figure:
     return Figure(estimate.value, estimate.low, estimate.high, coverage)
+
+
+def _forget_outcome(future: asyncio.Future[Any]) -> None:
+    """Nobody waits for it any more, whatever became of it."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _per_bucket(at_s: Real, edges: Sequence[float]) -> list[int]:

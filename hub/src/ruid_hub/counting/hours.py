@@ -5,7 +5,7 @@ and not kept. Memory is bounded by rows: the hours that were not asked for longe
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
@@ -81,13 +81,15 @@ class _Kept(Generic[_Columns]):
         self._all_touched = 0
         self._lock = Lock()
 
-    def between(self, from_hour: int, to_hour: int) -> list[_Columns]:
-        """The columns of the hours, both included, in order; empty hours are left out."""
-        return [columns for _, columns in self.by_hour(from_hour, to_hour)]
+    def by_hour(self, from_hour: int, to_hour: int) -> Iterator[tuple[int, _Columns]]:
+        """The columns of the hours, both included, each with its hour, in order; empty hours are left out.
 
-    def by_hour(self, from_hour: int, to_hour: int) -> list[tuple[int, _Columns]]:
-        """The same, each with its hour."""
-        wanted = range(from_hour, to_hour + 1)
+        A load at a time: of what finds no room beside the others, no more is in memory.
+        """
+        for first in range(from_hour, to_hour + 1, HOURS_A_LOAD):
+            yield from self._few(range(first, min(first + HOURS_A_LOAD, to_hour + 1)))
+
+    def _few(self, wanted: range) -> list[tuple[int, _Columns]]:
         with self._lock:
             found = {hour: self._hours[hour] for hour in wanted if hour in self._hours}
             stamp = self._stamp
@@ -168,10 +170,10 @@ class Hours:
 
         A part of a track is counted to the hour that it began in, and lasts seconds: one more hour is enough.
         """
-        parts = self._appearances.between(_hour(from_s) - 1, last_hour(to_s))
-        return joined(parts).within(from_s, to_s)
+        parts = self._appearances.by_hour(_hour(from_s) - 1, last_hour(to_s))
+        return joined([columns for _, columns in parts]).within(from_s, to_s)
 
-    def by_hour(self, from_hour: int, to_hour: int) -> list[tuple[int, Appearances]]:
+    def by_hour(self, from_hour: int, to_hour: int) -> Iterator[tuple[int, Appearances]]:
         """Who came into view in each of the hours, both included; empty hours are left out.
 
         The columns of an hour are the same thing until something in it changes.
@@ -182,17 +184,18 @@ class Hours:
         """Becomes another whenever something that `appearances` would give changes; ask before you read."""
         return self._appearances.stamp(_hour(from_s) - 1, last_hour(to_s))
 
-    def stays(self, from_s: float, to_s: float, *, back_s: float) -> Stays:
-        """The stays in zones that touch the period, of those that began `back_s` before it at the earliest."""
-        parts = self._stays.between(_hour(from_s - back_s), _hour(to_s))
-        seen = joined([part.seen for part in parts])
-        zone_ids = tuple(zone_id for part in parts for zone_id in part.zone_ids)
-        chosen = (seen.start_s < to_s) & (seen.end_s >= from_s)
-        return Stays(seen.where(chosen), tuple(zone_ids[row] for row in np.flatnonzero(chosen)))
+    def stays(self, zone_id: str, from_s: float, to_s: float, *, back_s: float) -> Iterator[Appearances]:
+        """The stays in zones of a name that touch the period, of those that began `back_s` before it at the earliest.
+
+        By hours, in order.
+        """
+        for _, stays in self._stays.by_hour(_hour(from_s - back_s), _hour(to_s)):
+            here = np.fromiter((one == zone_id for one in stays.zone_ids), np.bool_, len(stays))
+            yield stays.seen.where(here & (stays.seen.start_s < to_s) & (stays.seen.end_s >= from_s))
 
     def crossed(self, from_s: float, to_s: float) -> Crossed:
         """The crossings of the half-open period."""
-        parts = self._crossed.between(_hour(from_s), last_hour(to_s))
+        parts = [columns for _, columns in self._crossed.by_hour(_hour(from_s), last_hour(to_s))]
         if not parts:
             return _NO_CROSSINGS
         all_hours = Crossed(
@@ -204,7 +207,7 @@ class Hours:
         )
         return all_hours.within(from_s, to_s)
 
-    def crossed_by_hour(self, from_hour: int, to_hour: int) -> list[tuple[int, Crossed]]:
+    def crossed_by_hour(self, from_hour: int, to_hour: int) -> Iterator[tuple[int, Crossed]]:
         """Who crossed which line in each of the hours, both included, as `by_hour` gives it."""
         return self._crossed.by_hour(from_hour, to_hour)
 

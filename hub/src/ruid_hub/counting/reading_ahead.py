@@ -23,6 +23,7 @@ _log = structlog.get_logger("counting")
 
 async def keep_read_ahead(counting: Counting, clock: Callable[[], float]) -> None:
     """For ever. What cannot be read now is worked out when somebody asks, and tried again an hour later."""
+    counting.reading_ahead = True
     while True:
         try:
             took_s = await read_ahead(counting, clock)
@@ -30,6 +31,8 @@ async def keep_read_ahead(counting: Counting, clock: Callable[[], float]) -> Non
             _log.warning("counts could not be read ahead", reason=str(error))
         else:
             _log.debug("counts read ahead", took_s=round(took_s, 1))
+        finally:
+            counting.reading_ahead = False
         await asyncio.sleep(AGAIN_S)
 
 
@@ -39,17 +42,18 @@ async def read_ahead(counting: Counting, clock: Callable[[], float]) -> float:
     Returns the seconds that it took.
     """
     started_s = time.monotonic()
-    day = await counting.ask(counting.day, clock())
+    # Not on the threads of those who ask.
+    day = await asyncio.to_thread(counting.day, clock())
     for _ in range(2 * MONTH_DAYS):
         began_s = time.monotonic()
-        if not await counting.ask(counting.prepare, day):
+        if not await asyncio.to_thread(counting.prepare, day):
             break
-        day = await counting.ask(counting.day, day.from_s - DAY_S / 2)
+        day = await asyncio.to_thread(counting.day, day.from_s - DAY_S / 2)
         await asyncio.sleep(time.monotonic() - began_s)
     now_s = clock()
-    since = await counting.ask(counting.day, now_s - (MONTH_DAYS - 1) * DAY_S)
+    since = await asyncio.to_thread(counting.day, now_s - (MONTH_DAYS - 1) * DAY_S)
     for back_s in (0.0, MONTH_DAYS * DAY_S):
         month = Period(since.from_s - back_s, now_s - back_s)
-        await counting.ask(counting.unique_visitors, month, Bucket.DAY)
-        await counting.ask(counting.visits, month, Bucket.DAY)
+        await asyncio.to_thread(counting.unique_visitors, month, Bucket.DAY)
+        await asyncio.to_thread(counting.visits, month, Bucket.DAY)
     return time.monotonic() - started_s

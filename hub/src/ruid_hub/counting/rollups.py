@@ -6,11 +6,11 @@ stay the same. So is what a long period holds up to a midnight that is hours bac
 at the two ends, are looked at again. The numbers are those that all rows together would give.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import pairwise
-from math import ceil, floor
+from math import ceil, floor, inf
 from operator import add
 from typing import Any, Protocol, TypeVar, cast
 
@@ -28,6 +28,7 @@ from ruid_core.occupancy import (
     visits_of,
 )
 from ruid_core.occupancy.values import Whole
+from ruid_hub.counting.errors import TooManyVisits
 from ruid_hub.counting.hours import HOUR_S, Crossed, Hours, joined, last_hour
 from ruid_hub.counting.shelf import Shelf
 
@@ -42,6 +43,8 @@ SETTLED_S = 8 * HOUR_S
 BUCKETS_KEPT = 24
 """Of a series, so many buckets are kept together."""
 NUMBERS_A_VISIT = 5
+MOST_VISITS = 2_000_000
+"""Of one answer: 80 MB, and three times that while it is put together."""
 _Figure = TypeVar("_Figure")
 Flows = Mapping[tuple[int, str], tuple[int, int]]
 """How many went in and out, by line: its camera's key and its name."""
@@ -93,6 +96,42 @@ class _Settled:
         return len(self.over) + len(self.going_on)
 
 
+class _Gathered:
+    """Visits put together from those of hours, in order; what is over by a moment is not looked at with all to come."""
+
+    def __init__(self, re_entry_s: float, most: int) -> None:
+        self._re_entry_s = re_entry_s
+        self._most = most
+        self._over: list[Visits] = []
+        self._going_on: list[Visits] = []
+        self._held = 0
+
+    def add(self, part: Visits) -> None:
+        """The visits of one more hour. Raises TooManyVisits."""
+        self._going_on.append(part)
+        self._held += len(part)
+        if self._held > self._most:
+            self._join()
+            if self._held > self._most:
+                raise TooManyVisits(self._most)
+
+    def settle(self, at_s: float) -> None:
+        """Whatever is added from now on began at this moment or later."""
+        if self._re_entry_s <= DAY_S:
+            self._join(at_s)
+
+    def visits(self) -> Visits:
+        """All of them."""
+        self._join()
+        return _stacked(*self._over, *self._going_on)
+
+    def _join(self, at_s: float = -inf) -> None:
+        settled = _settled(self._going_on, at_s, self._re_entry_s)
+        self._over.append(settled.over)
+        self._going_on = [settled.going_on]
+        self._held = sum(map(len, (*self._over, settled.going_on)))
+
+
 class Source(Protocol):
     """Where the figures of a place come from."""
 
@@ -120,8 +159,9 @@ class Source(Protocol):
 class Rollups:
     """Figures of whole views. Any thread may call."""
 
-    def __init__(self, hours: Hours, *, most_numbers: int = MOST_NUMBERS) -> None:
+    def __init__(self, hours: Hours, *, most_numbers: int = MOST_NUMBERS, most_visits: int = MOST_VISITS) -> None:
         self._hours = hours
+        self._most_visits = most_visits
         self._by_hour: Shelf[People] = Shelf(most_numbers)
         self._by_span: Shelf[People] = Shelf(most_numbers)
         self._visits: Shelf[Visits] = Shelf(most_numbers)
@@ -205,28 +245,38 @@ class Rollups:
         return [self.people(chosen, *span) for span in pairwise(edges)]
 
     def _people_in(self, chosen: Chosen, from_s: float, to_s: float, *, back: int = 1) -> People:
-        whole, ends = self._touching(from_s, to_s, back)
-        parts = [self._hour_people(chosen, hour, columns) for hour, columns in whole]
-        parts += [_people_in(chosen.of(columns).within(from_s, to_s)) for columns in ends]
-        if not parts:
-            return People(np.zeros(0, np.int64), Tally())
-        return People(people_of(np.concatenate([part.who for part in parts])), _sum(part.tally for part in parts))
+        who, tally = [np.zeros(0, np.int64)], Tally()
+        for hour, columns, whole in self._touching(from_s, to_s, back):
+            if whole:
+                part = self._hour_people(chosen, hour, columns)
+            else:
+                part = _people_in(chosen.of(columns).within(from_s, to_s))
+            who.append(part.who)
+            tally += part.tally
+        return People(people_of(np.concatenate(who)), tally)
 
     def _visits_in(self, chosen: Chosen, from_s: float, to_s: float, re_entry_s: float, *, back: int = 1) -> Visits:
-        whole, ends = self._touching(from_s, to_s, back)
-        parts = [self._hour_visits(chosen, hour, columns, re_entry_s) for hour, columns in whole]
-        at_ends = [chosen.of(columns).within(from_s, to_s) for columns in ends]
-        return visits_joined([*parts, visits_of(joined(at_ends), re_entry_s=re_entry_s)], re_entry_s=re_entry_s)
+        gathered, day_s = _Gathered(re_entry_s, self._most_visits), 0.0
+        for hour, columns, whole in self._touching(from_s, to_s, back):
+            if hour * HOUR_S >= day_s + DAY_S:
+                day_s = hour * HOUR_S
+                gathered.settle(day_s)
+            if whole:
+                gathered.add(self._hour_visits(chosen, hour, columns, re_entry_s))
+            else:
+                gathered.add(visits_of(chosen.of(columns).within(from_s, to_s), re_entry_s=re_entry_s))
+        return gathered.visits()
 
     def _settle(self, chosen: Chosen, from_s: float, cut_s: float, re_entry_s: float) -> _Settled:
-        visits = self._visits_in(chosen, from_s, cut_s, re_entry_s)
-        over = visits.end_s < cut_s - re_entry_s
-        return _Settled(visits.where(over), visits.where(~over))
+        return _settled([self._visits_in(chosen, from_s, cut_s, re_entry_s)], cut_s, re_entry_s)
 
     def _begun(self, chosen: Chosen, from_s: float, to_s: float) -> Tally:
-        whole, ends = self._touching(from_s, to_s)
-        tallies = [self._hour_people(chosen, hour, columns).tally for hour, columns in whole]
-        return _sum([*tallies, *(tally_of(_begun(chosen.of(columns), from_s, to_s)) for columns in ends)])
+        return _sum(
+            self._hour_people(chosen, hour, columns).tally
+            if whole
+            else tally_of(_begun(chosen.of(columns), from_s, to_s))
+            for hour, columns, whole in self._touching(from_s, to_s)
+        )
 
     def _flows(self, chosen: Chosen, from_s: float, to_s: float) -> Flows:
         parts: list[Flows] = []
@@ -237,23 +287,15 @@ class Rollups:
                 parts.append(_flows_in(chosen.of_crossed(columns.within(from_s, to_s))))
         return _sum_of_flows(parts)
 
-    def _touching(
-        self, from_s: float, to_s: float, back: int = 1
-    ) -> tuple[list[tuple[int, Appearances]], list[Appearances]]:
-        """The hours that lie in the period as a whole, and the others that may touch it, each with what began in it.
+    def _touching(self, from_s: float, to_s: float, back: int = 1) -> Iterator[tuple[int, Appearances, bool]]:
+        """The hours that may touch the period, each with what began in it and whether all of it lies in the period.
 
         What begins in an hour is a part of a track and lasts seconds: the hour before the period is enough. None
         before it (`back` 0) leaves what began since the period's beginning, where that is a full hour.
         """
         first, end = ceil(from_s / HOUR_S), floor(to_s / HOUR_S)
-        whole: list[tuple[int, Appearances]] = []
-        ends: list[Appearances] = []
         for hour, columns in self._hours.by_hour(floor(from_s / HOUR_S) - back, last_hour(to_s)):
-            if first <= hour < end:
-                whole.append((hour, columns))
-            else:
-                ends.append(columns)
-        return whole, ends
+            yield hour, columns, first <= hour < end
 
     def _hour_people(self, chosen: Chosen, hour: int, columns: Appearances) -> People:
         return self._by_hour.take((chosen, hour), columns, lambda: _people_in(chosen.of(columns)), len)
@@ -297,6 +339,7 @@ class ZoneStays:
     hours: Hours
     chosen: Chosen
     zone_id: str
+    most: int
 
     def people(self, from_s: float, to_s: float) -> Estimate:
         return _people_in(self._seen(from_s, to_s)).estimate()
@@ -314,9 +357,12 @@ class ZoneStays:
         return tally_of(_begun(self._seen(from_s, to_s), from_s, to_s))
 
     def _seen(self, from_s: float, to_s: float) -> Appearances:
-        stays = self.hours.stays(from_s, to_s, back_s=LONGEST_STAY_S)
-        here = np.fromiter((zone_id == self.zone_id for zone_id in stays.zone_ids), np.bool_, len(stays))
-        return self.chosen.of(stays.seen.where(here))
+        parts: list[Appearances] = []
+        for stays in self.hours.stays(self.zone_id, from_s, to_s, back_s=LONGEST_STAY_S):
+            parts.append(self.chosen.of(stays))
+            if sum(map(len, parts)) > self.most:
+                raise TooManyVisits(self.most)
+        return joined(parts)
 
 
 def _settled_until(from_s: float, to_s: float) -> float | None:
@@ -358,13 +404,20 @@ def _sum_of_flows(parts: Iterable[Flows]) -> Flows:
     return flows
 
 
-def _stacked(first: Visits, second: Visits) -> Visits:
+def _settled(parts: Sequence[Visits], at_s: float, re_entry_s: float) -> _Settled:
+    """The visits of a period that ends at a moment, by whether they may go on after it."""
+    visits = visits_joined(parts, re_entry_s=re_entry_s)
+    over = visits.end_s < at_s - re_entry_s
+    return _Settled(visits.where(over), visits.where(~over))
+
+
+def _stacked(*parts: Visits) -> Visits:
     return Visits(
-        np.concatenate((first.who, second.who)),
-        np.concatenate((first.camera, second.camera)),
-        np.concatenate((first.start_s, second.start_s)),
-        np.concatenate((first.end_s, second.end_s)),
-        np.concatenate((first.stretches, second.stretches)),
+        np.concatenate([part.who for part in parts]),
+        np.concatenate([part.camera for part in parts]),
+        np.concatenate([part.start_s for part in parts]),
+        np.concatenate([part.end_s for part in parts]),
+        np.concatenate([part.stretches for part in parts]),
     )
 
 
