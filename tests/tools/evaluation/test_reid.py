@@ -49,6 +49,21 @@ def test_report_names_model_and_set_and_finds_everybody(people: Path) -> None:
     assert report.ms_per_crop_b8 > 0
 
 
+def test_a_set_as_downloaded_keeps_its_distractors_and_leaves_its_junk_out(people: Path) -> None:
+    root = people / "made-up"
+    seen = next((root / "bounding_box_test").iterdir()).read_bytes()
+    for name in ("-1_c2s1_000401_03.jpg", "0000_c2s1_000151_01.jpg", "Thumbs.db"):
+        (root / "bounding_box_test" / name).write_bytes(seen)
+    for other in ("gt_bbox", "gt_query"):
+        (root / other).mkdir()
+        (root / other / "0001_c1s1_000001_00.jpg").write_bytes(seen)
+    (root / "readme.txt").write_text("about the set")
+
+    report = eval_reid(people, model=SHIPPED)
+
+    assert (report.queries, report.gallery) == (PEOPLE, PEOPLE + 1)
+
+
 def test_command_prints_the_figures_as_json(people: Path, capsys: pytest.CaptureFixture[str]) -> None:
     reid(data=[people], model=str(SHIPPED), json=True)
     printed = capsys.readouterr().out
