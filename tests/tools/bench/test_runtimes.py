@@ -31,6 +31,7 @@ def test_ratios_are_of_times_of_the_same_run(workload: Workload) -> None:
     assert (fp32.precision, int8.precision) == ("fp32", "int8")
     assert fp32.ms == int8.ms == 1000
     assert fp32.times_reference == int8.times_fp32 == 1
+    assert 0 < fp32.cpu_ms < fp32.ms
 
 
 def test_a_runtime_that_is_missing_is_left_out_with_its_reason(

@@ -42,14 +42,13 @@ def runtimes(
 
 
 def _tell(report: dict[str, Any], console: Console) -> None:
-    columns = ("network", "runtime", "precision", "threads", "ms", "× onnxruntime", "× its float")
+    columns = ("network", "runtime", "precision", "threads", "ms", "processor ms", "× onnxruntime", "× its float")
     table = Table(*columns, title=f"{report['rounds']} rounds in turns, tenth percentile")
     figures: list[RuntimeFigure] = report["figures"]
     for figure in figures:
         ratios = ("" if ratio is None else f"{ratio:.2f}" for ratio in (figure.times_reference, figure.times_fp32))
-        table.add_row(
-            figure.workload, figure.runtime, figure.precision, str(figure.threads), f"{figure.ms:.2f}", *ratios
-        )
+        times = (f"{figure.ms:.2f}", f"{figure.cpu_ms:.2f}")
+        table.add_row(figure.workload, figure.runtime, figure.precision, str(figure.threads), *times, *ratios)
     console.print(table)
     for reason in dict.fromkeys(missing["reason"] for missing in report["left_out"]):
         console.print(f"left out: {reason}", soft_wrap=True, markup=False)
