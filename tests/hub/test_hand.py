@@ -297,6 +297,32 @@ async def test_an_erased_person_leaves_nothing_but_a_number(running: Running) ->
     await again.close()
 
 
+async def test_of_an_erased_person_no_former_name_is_left_in_the_files(running: Running, tmp_path: Path) -> None:
+    kept, merged = running.owner(1), running.owner(2)
+    await running.hand.rename(merged, "Hildegard", "olga")
+    await running.hand.rename(kept, "Clara", "olga")
+    await running.hand.merge(kept, merged, "olga")
+    last = running.owner(3)
+    await running.hand.merge(last, kept, "olga")
+
+    def left() -> list[bytes]:
+        files = b"".join(path.read_bytes() for path in tmp_path.glob("hub.db*"))
+        return [name for name in (b"Hildegard", b"Clara") if name in files]
+
+    assert left() == [b"Hildegard", b"Clara"]
+    await running.hand.erase(last, "olga")
+    assert left() == []
+
+
+async def test_the_trail_of_names_goes_with_the_history(running: Running) -> None:
+    await running.hand.rename(running.owner(0), "Ada", "olga")
+    await running.hand.merge(running.owner(1), running.owner(2), "olga")
+    day_s, history_s = 86_400.0, running.store.retention.history_s
+    assert running.store.sweep(time.time() + 2 * day_s).operations == 0
+    assert running.store.sweep(time.time() + history_s + day_s).operations == 2
+    assert running.store.recent_identities(9) == []
+
+
 async def test_somebody_whose_look_has_expired_can_still_be_named_and_erased(running: Running) -> None:
     owner = running.owner(0)
     running.store.sweep(time.time() + 100_000.0)

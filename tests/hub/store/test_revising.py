@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from hub_fakes import NOON_S, row, track
-from ruid_hub.store import Store, open_store
+from ruid_hub.store import Store, hand, open_store
 from ruid_hub.store.revising import revise
 from ruid_hub.store.tables import appearances, identities
 
@@ -77,3 +77,14 @@ def _steps(store: Store, track_id: int, identity_id: str) -> int:
         revise(connection, [(str(track(track_id)), identity_id)])
         driver.set_progress_handler(None, 0)
     return steps
+
+
+def test_whoever_was_merged_into_somebody_is_known_as_long_as_the_tracks_are(store: Store):
+    store.commit([row(1, "ada", track_id=1), row(2, "bob", track_id=2), row(3, "ada", track_id=3)])
+    with store.writing() as connection:
+        revise(connection, [(str(track(2)), "eve"), (str(track(3)), "eve")])
+        hand.note_former(connection, [(str(track(2)), "bob"), (str(track(3)), "ada")], until_s=NOON_S, cause="merge")
+        assert hand.merged_into(connection, "eve") == ["bob"]
+        hand.erase_person(connection, "eve", ["bob"])
+        assert [one.identity_id for one in hand.former_of(connection, track(3))] == ["ada"]
+        assert hand.former_of(connection, track(2)) == []

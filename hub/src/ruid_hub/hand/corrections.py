@@ -179,12 +179,14 @@ class Corrections:
             raise UnknownPerson(identity_id)
         text = f"{default_label(identity_id)} was erased"
         now_s = self._clock()
+        with self._store.reading() as connection:
+            names = [identity_id, *kept.merged_into(connection, identity_id)]
         try:
             with self._store.correcting() as (connection, hours):
-                rows, touched = kept.erase_person(connection, identity_id)
+                rows, touched = kept.erase_person(connection, identity_id, names[1:])
                 hours.update(touched)
-                for row in kept.operations_about(connection, identity_id):
-                    erased = None if row.correction is None else _encoded(_without_labels(_decoded(row), identity_id))
+                for row in [about for name in names for about in kept.operations_about(connection, name)]:
+                    erased = None if row.correction is None else _encoded(_without_labels(_decoded(row), names))
                     kept.rewrite_operation(connection, row.operation_id, text=text, correction=erased)
                 operation_id = kept.record_operation(
                     connection, kind=OperationKind.ERASE, actor=actor, at_s=now_s, identity_id=identity_id, text=text
@@ -380,6 +382,6 @@ def _decoded(row: OperationRow) -> Correction:
     return msgspec.json.decode(row.correction or "", type=Correction)
 
 
-def _without_labels(correction: Correction, identity_id: str) -> Correction:
-    rest = tuple(one for one in correction.relabelled if one.identity_id != identity_id)
+def _without_labels(correction: Correction, names: list[str]) -> Correction:
+    rest = tuple(one for one in correction.relabelled if one.identity_id not in names)
     return replace(correction, relabelled=rest)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, selec
 from ruid_hub.cards import KnownPerson
 from ruid_hub.observations import TrackKey
 from ruid_hub.store import queries, revising
-from ruid_hub.store.statements import CAMERA_KEYS, looked_up
+from ruid_hub.store.statements import CAMERA_KEYS, looked_up, same_track
 from ruid_hub.store.tables import cameras, embeddings, identities, observations, thumbnails
 from ruid_hub.store.tables.counts import appearances
 from ruid_hub.store.tables.hand import former_identities, operations
@@ -134,9 +134,22 @@ def people(connection: Connection, identity_ids: Iterable[str]) -> list[KnownPer
     return queries.known_people(connection, list(identity_ids))
 
 
-def erase_person(connection: Connection, identity_id: str) -> tuple[ErasedRows, set[int]]:
-    """Delete what a person looked like and who it was; the hours that are counted otherwise now.
+def merged_into(connection: Connection, identity_id: str) -> list[str]:
+    """Those who are no longer there, and whose tracks are this person's now: the same person under other names."""
+    former, one = former_identities.c, identities.alias()
+    theirs = (
+        select(observations.c.observation_id)
+        .join(identities, identities.c.identity_key == observations.c.identity_key)
+        .where(identities.c.identity_id == identity_id, same_track(observations.c, former))
+    )
+    there = select(one.c.identity_key).where(one.c.identity_id == former.identity_id)
+    return list(connection.scalars(select(former.identity_id).distinct().where(theirs.exists(), ~there.exists())))
 
+
+def erase_person(connection: Connection, identity_id: str, merged: Sequence[str] = ()) -> tuple[ErasedRows, set[int]]:
+    """Delete what a person looked like and who it was, under those names too that were `merged` into this one.
+
+    Returns the hours that are counted otherwise now.
     Rows stay without a person; appearances keep a negative key, which is one person to count and nothing more.
     """
     key = connection.scalar(select(identities.c.identity_key).where(identities.c.identity_id == identity_id))
@@ -149,7 +162,8 @@ def erase_person(connection: Connection, identity_id: str) -> tuple[ErasedRows, 
         connection.execute(delete(table).where(table.c.observation_id.in_(ids))).rowcount
         for table in (embeddings, thumbnails)
     ]
-    connection.execute(delete(former_identities).where(former_identities.c.identity_id == identity_id))
+    names = former_identities.c.identity_id.in_([identity_id, *merged])
+    connection.execute(delete(former_identities).where(names))
     # Not the key itself turned negative: a database may give a key again.
     lowest = connection.scalar(select(func.min(appearances.c.identity_key))) or 0
     anonymous = min(lowest, 0) - 1

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, exists, or_, select
 
 from ruid_hub.store.errors import BadRetention
 from ruid_hub.store.rows import DAY_S, Retention, SweepOutcome
@@ -18,7 +18,7 @@ from ruid_hub.store.tables import (
     stays,
     thumbnails,
 )
-from ruid_hub.store.tables.hand import former_identities
+from ruid_hub.store.tables.hand import former_identities, operations
 from ruid_hub.store.tables.health import health_samples
 
 CHUNK_ROWS = 500
@@ -63,6 +63,7 @@ def steps(now_s: float, kept: Retention) -> tuple[Step, ...]:
         Step(thumbnails, thumbnails.c.observation_id.in_(old_ids)),
         Step(observations, old),
         Step(identities, (identities.c.last_seen_s < history_before_s) & ~owned),
+        Step(operations, (operations.c.at_s < history_before_s) & ~_about_somebody()),
         Step(former_identities, former_identities.c.until_s < history_before_s),
         Step(health_samples, health_samples.c.at_s < now_s - min(HEALTH_S, kept.history_s)),
         Step(appearances, appearances.c.hour < counts_before_s // HOUR_S),
@@ -72,6 +73,12 @@ def steps(now_s: float, kept: Retention) -> tuple[Step, ...]:
         Step(gaps, gaps.c.to_s < counts_before_s),
         Step(drops, drops.c.received_at_s < counts_before_s),
     )
+
+
+def _about_somebody() -> ColumnElement[bool]:
+    """Whether an operation is about somebody who is still known."""
+    named = (operations.c.identity_id, operations.c.other_id)
+    return or_(*(exists().where(identities.c.identity_id == name) for name in named))
 
 
 def most_dispensable(connection: Connection) -> Step | None:

@@ -121,6 +121,7 @@ class SweepOutcome:
     thumbnails: int = 0
     observations: int = 0
     identities: int = 0
+    operations: int = 0
     former_identities: int = 0
     health_samples: int = 0
     appearances: int = 0
