@@ -16,7 +16,7 @@ from sqlalchemy import update
 
 from access_fakes import PASSWORD, browser_of, owner_of, token_of
 from api_fakes import HOSTILE, whole_hub
-from hub_fakes import JPEG, NOON_S, hello, live, matched, track
+from hub_fakes import JPEG, NOON_S, hello, live, matched, row, track
 from ruid_hub.access import Access, Permit, Reach, Role
 from ruid_hub.api.events import Differences
 from ruid_hub.site import Site
@@ -70,6 +70,16 @@ class TestPeople:
         first = (await client.get("/api/v1/people?limit=1")).json()
         second = (await client.get("/api/v1/people", params={"limit": 1, "cursor": first["next"]})).json()
         assert [page["items"][0]["identity_id"] for page in (first, second)] == ["ada", "bob"]
+
+    async def test_sightings_that_end_at_one_moment_come_on_one_page_each(self, client: Client, store: Store):
+        store.commit([row(50 + number, "ada", node_id=f"node-{number}") for number in range(2, 4)])
+        seen: list[int] = []
+        page = (await client.get("/api/v1/people/ada/sightings?limit=1")).json()
+        while page["items"]:
+            seen.append(page["items"][0]["observation_id"])
+            asked = {"limit": 1, "cursor": page["next"]}
+            page = (await client.get("/api/v1/people/ada/sightings", params=asked)).json()
+        assert seen == [4, 3, 1]
 
     @pytest.mark.parametrize("cursor", ["x", "e30", "WyJhIiwgImIiXQ", "bnVsbA"])
     async def test_a_cursor_that_is_none_of_ours_is_refused(self, client: Client, cursor: str):
@@ -201,6 +211,15 @@ class TestEvents:
 
 
 class TestUpkeep:
+    async def test_how_long_is_kept_can_be_set_and_nonsense_is_refused(self, client: Client, store: Store):
+        kept = (await client.get("/api/v1/retention")).json()
+        changed = await client.put("/api/v1/retention", json=kept | {"thumbnails_s": 3600})
+        assert (changed.status_code, changed.json()["thumbnails_s"]) == (200, 3600)
+        assert store.retention.thumbnails_s == 3600
+        refused = await client.put("/api/v1/retention", json=kept | {"thumbnails_s": 1})
+        assert (refused.status_code, "a minute" in refused.json()["detail"]) == (400, True)
+        assert store.retention.thumbnails_s == 3600
+
     async def test_the_backup_is_downloaded_and_leaves_nothing_behind(self, client: Client, tmp_path: Path):
         answer = await client.get("/api/v1/backup", params={"biometrics": "false"})
         assert (answer.text, answer.headers["content-length"]) == ("everything False", "16")

@@ -150,15 +150,15 @@ class PeopleController(Controller):
         cursor: Cursor = None,
     ) -> SightingsPage:
         """Where a person was when, the newest first."""
-        place = place_in(cursor, float)
+        place = place_in(cursor, float, int)
 
         def read() -> SightingsPage:
             with store.reading() as connection:
-                before_s = place[0] if place else None
-                found = pages.sightings(connection, identity_id, limit=limit, before_s=before_s)
+                found = pages.sightings(connection, identity_id, limit=limit, after=place)  # pyright: ignore
             audit.record(caller, "person.look", identity_id)
             shown = [sighting for sighting in found if caller.reach.covers(sighting.track.camera)]
-            return SightingsPage(shown, cursor_of(found[-1].last_s) if len(found) == limit else None)
+            last = found[-1] if len(found) == limit else None
+            return SightingsPage(shown, cursor_of(last.last_s, last.observation_id) if last else None)
 
         return await asyncio.to_thread(read)
 

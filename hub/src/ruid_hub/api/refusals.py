@@ -33,7 +33,7 @@ from ruid_hub.nodes import (
     StillUnavailable,
     TooManyNodes,
 )
-from ruid_hub.store import StoreWriteError
+from ruid_hub.store import BadRetention, StoreWriteError
 
 REFUSED: tuple[type[Exception], ...] = (
     AccessError,
@@ -41,6 +41,7 @@ REFUSED: tuple[type[Exception], ...] = (
     CountingError,
     NodesError,
     IntegrationError,
+    BadRetention,
     StoreWriteError,
 )
 """What `status_of` knows; anything that it does not name is a request that makes no sense: 400."""

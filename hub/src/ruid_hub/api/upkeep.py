@@ -1,4 +1,4 @@
-"""Looking after the hub itself: the backup, and what to send to somebody who helps."""
+"""Looking after the hub itself: the backup, how long things are kept, and what to send to somebody who helps."""
 
 import asyncio
 import platform
@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from litestar import Controller, Response, get
+from litestar import Controller, Request, Response, get, put
 from litestar.exceptions import ServiceUnavailableException
 from litestar.openapi import ResponseSpec
-from litestar.params import QueryParameter
+from litestar.params import JSONBody, QueryParameter
 from litestar.response import Stream
 
 from ruid_hub import __version__
@@ -19,7 +19,7 @@ from ruid_hub.api.given import Given
 from ruid_hub.api.guards import everywhere, requires
 from ruid_hub.integrations.metrics import HubMetrics
 from ruid_hub.site import CameraView, Site
-from ruid_hub.store import Store
+from ruid_hub.store import Retention, Store
 
 ADMIN = [requires(Role.ADMIN, Permit.ADMIN)]
 CHUNK_BYTES = 256 * 1024
@@ -71,6 +71,28 @@ class UpkeepController(Controller):
             "Cache-Control": "no-store",
         }
         return Stream(_chunks(archive), media_type="application/x-tar", headers=headers)
+
+    @get("/retention", guards=ADMIN)
+    async def retention(self, store: Given[Store]) -> Retention:
+        """How long each kind is kept, in seconds, and how much room the database may take."""
+        return await asyncio.to_thread(lambda: store.retention)
+
+    @put("/retention", guards=ADMIN)
+    async def set_retention(
+        self,
+        data: JSONBody[Retention],
+        request: Request[Any, Any, Any],
+        store: Given[Store],
+        caller: Given[Caller],
+        audit: Given[Audit],
+    ) -> Retention:
+        """Hold to it from the next sweep on, within minutes; what is left out is as a new hub has it."""
+        everywhere(caller)
+        await asyncio.to_thread(store.set_retention, data)
+        # Pages say how long pictures stay.
+        request.app.state.templates.pictures_kept_s = data.thumbnails_s
+        await asyncio.to_thread(audit.record, caller, "settings.retention")
+        return data
 
     @get("/support", guards=ADMIN)
     async def support(

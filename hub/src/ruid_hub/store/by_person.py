@@ -104,9 +104,16 @@ def newest_pictures(connection: Connection, identity_keys: Sequence[int]) -> dic
 
 
 def newest_tracks(
-    connection: Connection, identity_key: Any, *, limit: int, before_s: float | None = None
+    connection: Connection,
+    identity_key: Any,
+    *,
+    limit: int,
+    before_s: float | None = None,
+    after: tuple[float, int] | None = None,
 ) -> Sequence[Row[Any]]:
     """The last observation of each of a person's tracks, the newest first, that ended before a time.
+
+    A list goes on `after` the end and the observation_id of its last one: several may end at one moment.
 
     Each has the name of its `camera`, `first_s`, when the track began, and the `thumbnail_id` of its newest picture.
     """
@@ -119,6 +126,8 @@ def newest_tracks(
     )
     if before_s is not None:
         query = query.where(observations.c.ended_at_s < before_s)
+    if after is not None:
+        query = query.where(_moment(observations.c) < tuple_(*after))
     return connection.execute(query).all()
 
 

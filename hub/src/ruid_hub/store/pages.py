@@ -117,9 +117,14 @@ def named_people(connection: Connection, limit: int) -> list[tuple[str, str]]:
 
 
 def sightings(
-    connection: Connection, identity_id: str, *, limit: int, before_s: float | None = None
+    connection: Connection,
+    identity_id: str,
+    *,
+    limit: int,
+    before_s: float | None = None,
+    after: tuple[float, int] | None = None,
 ) -> list[SightingRow]:
-    """The tracks of a person, the newest first, that ended before a time."""
+    """The tracks of a person, the newest first, that ended before a time, or that come `after` one in the list."""
     key = select(identities.c.identity_key).where(identities.c.identity_id == identity_id).scalar_subquery()
     return [
         SightingRow(
@@ -131,7 +136,7 @@ def sightings(
             state=row.assignment_state or "",
             probability=row.assignment_probability or 0.0,
         )
-        for row in newest_tracks(connection, key, limit=limit, before_s=before_s)
+        for row in newest_tracks(connection, key, limit=limit, before_s=before_s, after=after)
     ]
 
 
