@@ -13,6 +13,10 @@ from ruid_edge.inference import RUNTIMES, open_runtime
 from ruid_edge.inference.errors import NotAModelError, RuntimeMissingError
 from tooling import require_module
 
+TWO_OUTPUTS = (
+    "7767517\n4 5\nInput in0 0 1 in0\nBinaryOp less 1 1 in0 a 0=1 1=1 2=100.0\nSplit both 1 2 a out0 b\n"
+    "Pooling mean 1 1 b out1 0=1 4=1\n"
+)
 MEAN_OF_PLANES = "7767517\n2 2\nInput in0 0 1 in0\nPooling mean 1 1 in0 out0 0=1 4=1\n"
 
 
@@ -70,6 +74,18 @@ def test_ncnn_takes_planes_as_they_are(networks: Networks, crops: np.ndarray) ->
     assert opened.inputs[0].shape == (1, 3, 16, 8)
     (answer,) = opened.run(crops[:1].transpose(0, 3, 1, 2).astype(np.float32))
     np.testing.assert_allclose(answer[0], crops[0].mean(axis=(0, 1)), atol=0.1)
+
+
+def test_ncnn_answers_in_the_order_of_the_onnx_and_leaves_its_input_alone(networks: Networks) -> None:
+    require_module("ncnn", hint="pip install ncnn")
+    path = networks.answering_mean_colour([1, 3, 16, 8])
+    path.with_suffix(".ncnn.param").write_text(TWO_OUTPUTS)
+    path.with_suffix(".ncnn.bin").write_bytes(b"")
+    taken = np.full((1, 3, 16, 8), 120, np.float32)
+    lighter, mean = open_runtime("ncnn", path, threads=1).run(taken)
+    np.testing.assert_array_equal(lighter, np.full((1, 3, 16, 8), 20))
+    np.testing.assert_allclose(mean.ravel(), np.full(3, 20), atol=0.1)
+    np.testing.assert_array_equal(taken, np.full((1, 3, 16, 8), 120))
 
 
 def test_ncnn_without_a_converted_file_says_how_to_get_one(networks: Networks) -> None:

@@ -137,7 +137,9 @@ class _OpenVino:
 class _Ncnn:
     """ncnn on the CPU. It reads no ONNX: beside `x.onnx` lie `x.ncnn.param` and `x.ncnn.bin`, converted by pnnx.
 
-    A converted network takes planes (channels, height, width) and one picture at a time.
+    A converted network takes planes (channels, height, width) and one picture at a time. pnnx calls its outputs out0,
+    out1 and so on, in the order of the ONNX file; ncnn names them in an order of its own. It works on what it is given
+    in place, and breaks on memory that is not its own: each picture is copied.
     """
 
     def __init__(self, path: Path, threads: int, sides: Mapping[str, int]) -> None:
@@ -154,6 +156,7 @@ class _Ncnn:
         self._network.opt.num_threads = threads
         if self._network.load_param(str(converted)) or self._network.load_model(str(converted.with_suffix(".bin"))):
             raise NotAModelError(str(converted), "ncnn does not know one of its layers, or its .bin is missing")
+        self._outputs: list[str] = sorted(self._network.output_names(), key=lambda name: (len(name), name))
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -165,8 +168,8 @@ class _Ncnn:
 
     def _run_one(self, planes: Array) -> list[Array]:
         extractor: Any = self._network.create_extractor()
-        extractor.input(self._network.input_names()[0], self._module.Mat(planes))
-        return [np.array(extractor.extract(name)[1]) for name in self._network.output_names()]
+        extractor.input(self._network.input_names()[0], self._module.Mat(planes).clone())
+        return [np.array(extractor.extract(name)[1]) for name in self._outputs]
 
 
 def _planes(picture: Array) -> Array:
