@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import distinct, func, select
 
 from core.wire.builders import hello, tracklet
 from fakes import FirstPrototypeEngine
@@ -20,6 +21,7 @@ from ruid_hub.hand import (
     HandError,
     InViewTogether,
     LaterOperations,
+    LookExpired,
     NothingToChange,
     NotWritten,
     OperationKind,
@@ -40,6 +42,7 @@ from ruid_hub.recognition import ReceivedItem, Recogniser
 from ruid_hub.service import HubService
 from ruid_hub.site import PersonCard, Site
 from ruid_hub.store import Store, StoreWriteError, open_store
+from ruid_hub.store.tables import identities, observations
 
 DIM = 32
 PEOPLE = np.random.default_rng(3).normal(size=(12, DIM)).astype(np.float32)
@@ -190,6 +193,55 @@ async def test_every_operation_and_its_undo_survive_restarts(running: Running) -
     owners_now = picture(hub)["owners"]
     assert {key: owner for key, owner in owners_now.items() if key != str(track(205))} == before["owners"]
     await hub.close()
+
+
+async def test_tracks_whose_look_has_expired_go_along_when_people_are_merged_and_come_back(running: Running) -> None:
+    one, other = running.owner(0), running.owner(1)
+    await running.hand.rename(other, "Ada", "olga")
+    # The first sighting of each is a day old, the second is not.
+    running.store.sweep(FROM_S + 100.0 * 12 + 50 + 86_400)
+    again = await restarted(running)
+    merge = await again.hand.merge(one, other, "olga")
+    assert {str(key) for key in merge.tracks} == {str(track(1)), str(track(101))}
+    assert tracks_in_store(again) == {one: 4}
+    await again.hand.undo(merge.operation_id, "olga")
+    assert tracks_in_store(again) == {one: 2, other: 2}
+    assert again.cards()[other].label == "Ada"
+    # Now neither is remembered.
+    again.store.sweep(FROM_S + 3 * 86_400)
+    last = await restarted(again)
+    today = await last.see(5, track_id=600, seq=600, at_s=3 * 86_400.0)
+    with pytest.raises(LookExpired, match="open the other one"):
+        await last.hand.merge(one, today, "olga")
+    merge = await last.hand.merge(one, other, "olga")
+    assert tracks_in_store(last) == {one: 4}
+    assert last.cards()[one].label == "Ada"
+    await last.hand.undo(merge.operation_id, "olga")
+    assert tracks_in_store(last) == {one: 2, other: 2}
+    assert {key: card.label for key, card in last.cards().items() if card.label == "Ada"} == {other: "Ada"}
+    await last.close()
+
+
+async def test_two_who_were_in_one_picture_stay_two_when_their_look_has_expired(running: Running) -> None:
+    one = await running.see(0, track_id=500, seq=500, at_s=5000.0)
+    other = await running.see(1, track_id=501, seq=501, at_s=5000.5)
+    running.store.sweep(FROM_S + 3 * 86_400)
+    again = await restarted(running)
+    with pytest.raises(InViewTogether):
+        await again.hand.merge(one, other, "olga")
+    with pytest.raises(NothingToChange):
+        await again.hand.merge(one, one, "olga")
+    await again.close()
+
+
+def tracks_in_store(hub: Running) -> dict[str, int]:
+    """How many tracks the first two people have."""
+    with hub.store.reading() as connection:
+        query = select(identities.c.identity_id, func.count(distinct(observations.c.track_id))).join_from(
+            observations, identities
+        )
+        chosen = query.where(observations.c.track_id.in_([0, 1, 100, 101])).group_by(identities.c.identity_id)
+        return {identity_id: tracks for identity_id, tracks in connection.execute(chosen)}
 
 
 async def test_what_rests_on_an_operation_is_named(running: Running) -> None:

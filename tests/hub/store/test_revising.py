@@ -88,3 +88,18 @@ def test_whoever_was_merged_into_somebody_is_known_as_long_as_the_tracks_are(sto
         hand.erase_person(connection, "eve", ["bob"])
         assert [one.identity_id for one in hand.former_of(connection, track(3))] == ["ada"]
         assert hand.former_of(connection, track(2)) == []
+
+
+def test_who_was_in_view_together_is_known_from_the_hours(store: Store):
+    store.commit(
+        [
+            row(1, "ada", track_id=1, at_s=NOON_S),
+            row(2, "bob", track_id=2, at_s=NOON_S + 1),
+            row(3, "eve", track_id=3, at_s=NOON_S + 9),
+            row(4, "eve", track_id=4, node_id="node-2", at_s=NOON_S),
+        ]
+    )
+    with store.reading() as connection:
+        pairs = [("ada", "bob"), ("bob", "ada"), ("ada", "eve"), ("eve", "bob"), ("ada", "nobody")]
+        assert [hand.in_view_together(connection, *pair) for pair in pairs] == [True, True, False, False, False]
+        assert sorted(hand.tracks_of(connection, "eve")) == ["node-1/cam/1/3", "node-2/cam/1/4"]

@@ -17,6 +17,7 @@ from ruid_hub.hand import (
     HandError,
     InViewTogether,
     LaterOperations,
+    LookExpired,
     NothingToChange,
     UnknownOperation,
     UnknownPerson,
@@ -52,6 +53,7 @@ _STATUS: tuple[tuple[int, tuple[type[Exception], ...]], ...] = (
         409,
         (
             InViewTogether,
+            LookExpired,
             NothingToChange,
             CannotUndo,
             LaterOperations,

@@ -22,6 +22,7 @@ from ruid_hub.hand.errors import (
     HandError,
     InViewTogether,
     LaterOperations,
+    LookExpired,
     NothingToChange,
     NotWritten,
     UnknownOperation,
@@ -114,7 +115,7 @@ class Corrections:
     def merge(self, kept_id: str, merged_id: str, actor: str) -> Corrected:
         """See `OperatorHand.merge`."""
         text = f"{self._name(merged_id)} is {self._name(kept_id)}"
-        correction = _translated(lambda: self._hand.merge(kept_id, merged_id))
+        correction = self._with_forgotten(self._merged(kept_id, merged_id), merged_id)
         return self._keep(OperationKind.MERGE, actor, correction, merged_id, text)
 
     def split(self, identity_id: str, tracks: tuple[TrackKey, ...], actor: str) -> Corrected:
@@ -155,7 +156,7 @@ class Corrections:
         later = self._built_on(operation_id)
         if later:
             raise LaterOperations(operation_id, later)
-        revisions = self._hand.undo(correction)
+        revisions = (*self._hand.undo(correction), *self._forgotten_back(correction))
         labels = [(one.identity_id, one.before) for one in correction.relabelled]
         now_s = self._clock()
         try:
@@ -328,6 +329,49 @@ class Corrections:
         if label == before:
             raise NothingToChange
         return Correction(identity_id, relabelled=(Relabelled(identity_id, before, label),))
+
+    def _merged(self, kept_id: str, merged_id: str) -> Correction:
+        """As the engine has it; whoever it no longer remembers is merged by what the store knows."""
+        if self._tracklets.knows(merged_id) and not self._tracklets.knows(kept_id) and self._known(kept_id):
+            raise LookExpired
+        if self._tracklets.knows(merged_id) or not self._known(merged_id):
+            return _translated(lambda: self._hand.merge(kept_id, merged_id))
+        if not self._known(kept_id):
+            raise UnknownPerson(kept_id)
+        if kept_id == merged_id:
+            raise NothingToChange
+        with self._store.reading() as connection:
+            if kept.in_view_together(connection, kept_id, merged_id):
+                raise InViewTogether(kept_id, merged_id)
+        name = self._label(merged_id)
+        if name is None:
+            return Correction(kept_id)
+        gone = Relabelled(merged_id, name, None)
+        goes_on = () if self._label(kept_id) else (Relabelled(kept_id, None, name),)
+        return Correction(kept_id, relabelled=(gone, *goes_on))
+
+    def _with_forgotten(self, correction: Correction, merged_id: str) -> Correction:
+        """With the tracks that the engine no longer remembers: they go along."""
+        moved = correction.tracks_moved()
+        with self._store.reading() as connection:
+            rest = [track for track in kept.tracks_of(connection, merged_id) if track not in moved]
+        forgotten = [core.Revision(track, merged_id, correction.identity_id) for track in rest]
+        return replace(correction, moved=(*correction.moved, *forgotten))
+
+    def _forgotten_back(self, correction: Correction) -> list[core.Revision]:
+        """The way back of tracks that the engine does not remember."""
+        return [
+            core.Revision(one.track, one.to_identity_id, one.from_identity_id)
+            for one in correction.moved
+            if not self._remembered(one.track)
+        ]
+
+    def _remembered(self, track: str) -> bool:
+        try:
+            self._tracklets.identity_of(track)
+        except core.UnknownTrack:
+            return False
+        return True
 
     def _known(self, identity_id: str) -> bool:
         with self._store.reading() as connection:

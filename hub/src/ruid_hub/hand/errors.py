@@ -5,6 +5,7 @@ HubError
     ├── UnknownPerson        no such identity
     ├── UnknownSighting      no such track, or its evidence has expired
     ├── InViewTogether       two who were in one picture at one time would become one person
+    ├── LookExpired          somebody who is remembered would become somebody who is not
     ├── NothingToChange      it is so already
     ├── UnknownOperation     no such operation
     ├── CannotUndo           undone already, or never to be undone (erasing)
@@ -41,6 +42,14 @@ class UnknownSighting(HandError):
 
     def __str__(self) -> str:
         return f"nothing is known of the sighting {self.track!r} any more: reload the page"
+
+
+@dataclass
+class LookExpired(HandError):
+    """Whoever is remembered would be recognised as who they were, and be two people again."""
+
+    def __str__(self) -> str:
+        return "what this person looked like has expired: open the other one, and merge this one into them"
 
 
 @dataclass

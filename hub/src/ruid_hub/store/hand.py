@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
 
 from ruid_hub.cards import KnownPerson
 from ruid_hub.observations import TrackKey
 from ruid_hub.store import queries, revising
+from ruid_hub.store.by_person import LONGEST_ACCOUNT_S
 from ruid_hub.store.statements import CAMERA_KEYS, looked_up, same_track
 from ruid_hub.store.tables import cameras, embeddings, identities, observations, thumbnails
 from ruid_hub.store.tables.counts import appearances
@@ -132,6 +133,37 @@ def label_of(connection: Connection, identity_id: str) -> str | None:
 def people(connection: Connection, identity_ids: Iterable[str]) -> list[KnownPerson]:
     """Those of these identities that there are, as cards show them."""
     return queries.known_people(connection, list(identity_ids))
+
+
+def tracks_of(connection: Connection, identity_id: str) -> list[str]:
+    """Every track of a person, as text, of which anything is kept."""
+    query = (
+        select(cameras.c.camera, observations.c.boot_epoch, observations.c.track_id)
+        .distinct()
+        .join(cameras, cameras.c.camera_key == observations.c.camera_key)
+        .join(identities, identities.c.identity_key == observations.c.identity_key)
+        .where(identities.c.identity_id == identity_id)
+    )
+    return [str(TrackKey(*row)) for row in connection.execute(query)]
+
+
+def in_view_together(connection: Connection, one_id: str, other_id: str) -> bool:
+    """Whether one camera ever had both in view at a time, by the hours' accounts of their tracks."""
+    one, other = appearances.alias(), appearances.alias()
+    keys = [
+        select(identities.c.identity_key).where(identities.c.identity_id == name).scalar_subquery()
+        for name in (one_id, other_id)
+    ]
+    # Bounded on both sides, so that the index leads to the few that may overlap.
+    beside = and_(
+        other.c.identity_key == keys[1],
+        other.c.camera_key == one.c.camera_key,
+        other.c.first_s <= one.c.last_s,
+        other.c.first_s >= one.c.first_s - LONGEST_ACCOUNT_S,
+        other.c.last_s >= one.c.first_s,
+    )
+    query = select(one.c.appearance_id).join_from(one, other, beside).where(one.c.identity_key == keys[0])
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def merged_into(connection: Connection, identity_id: str) -> list[str]:
