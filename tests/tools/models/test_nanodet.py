@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 
 from ruid_tools.models.calibration import letterboxed, measure_ranges  # noqa: E402 - need onnx
-from ruid_tools.models.nanodet import Layer, build_graph, read_layers, watched_tensors  # noqa: E402
+from ruid_tools.models.nanodet import Layer, build_graph, build_planes, read_layers, watched_tensors  # noqa: E402
 from ruid_tools.models.qdq import stored_bytes  # noqa: E402
 
 _WIDTHS = [
@@ -81,6 +81,17 @@ def test_the_answer_has_a_row_for_every_cell(layers: list[Layer], pictures: list
     assert people.shape == (1, cells, 1)
     assert boxes.shape == (1, cells, 44)
     assert ((people >= 0) & (people <= 1)).all()
+
+
+def test_the_graph_for_converters_answers_like_the_other_one(
+    layers: list[Layer], pictures: list[NDArray[np.uint8]]
+) -> None:
+    planes = build_planes(layers, width_px=96, height_px=64)
+    session: Any = onnxruntime.InferenceSession(stored_bytes(planes), providers=["CPUExecutionProvider"])
+    normalised = (pictures[0] - np.array([103.53, 116.28, 123.675])) / np.array([57.375, 57.12, 58.395])
+    found = session.run(None, {"images": normalised.transpose(2, 0, 1)[None].astype(np.float32)})
+    for one, other in zip(found, _run(build_graph(layers), pictures[0]), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-3)
 
 
 def test_eight_bits_answer_like_float(layers: list[Layer], pictures: list[NDArray[np.uint8]]) -> None:

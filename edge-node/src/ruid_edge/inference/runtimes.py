@@ -27,8 +27,8 @@ _TURNS = (4, 1)
 """How many pictures OpenVINO is given at once where the batch is open: the largest turn first."""
 
 _CONVERT = (
-    "it reads no ONNX: convert {} with pnnx to {}, or use onnxruntime or openvino (RuID's own networks have operators "
-    "that ncnn lacks)"
+    "it reads no ONNX: convert {} with pnnx to {}, or use onnxruntime or openvino (docs/models.md says how ncnn runs "
+    "RuID's own detector)"
 )
 _DTYPES = {"tensor(float)": np.dtype(np.float32), "tensor(uint8)": np.dtype(np.uint8)}
 

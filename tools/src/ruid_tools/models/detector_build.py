@@ -5,15 +5,16 @@ import json
 from pathlib import Path
 
 from ruid_tools.models.calibration import letterboxed, measure_ranges, read_pictures
-from ruid_tools.models.detector_files import FLOAT_FILE, INT8_FILE, RANGES_FILE
-from ruid_tools.models.nanodet import TUNED_LAYERS, build_graph, read_layers, read_tuned, watched_tensors
+from ruid_tools.models.detector_files import FLOAT_FILE, INT8_FILE, PLANES_FILE, RANGES_FILE
+from ruid_tools.models.nanodet import TUNED_LAYERS, build_graph, build_planes, read_layers, read_tuned, watched_tensors
 from ruid_tools.models.qdq import stored_bytes
 
 _SIDE_PX = 416
+_PLANES_HEIGHT_PX = 288
 
 
 def build(model_json: Path, tuned: Path | None, calibration: list[tuple[Path, int]], out: Path) -> None:
-    """Write the float and the 8-bit graph, and the ranges between them, into `out`.
+    """Write the float and the 8-bit graph, the ranges between them, and a float graph for converters into `out`.
 
     `tuned` holds the layers behind the backbone; None takes the published ones.
     """
@@ -27,6 +28,8 @@ def build(model_json: Path, tuned: Path | None, calibration: list[tuple[Path, in
     out.mkdir(parents=True, exist_ok=True)
     (out / FLOAT_FILE).write_bytes(stored_bytes(graph))
     (out / INT8_FILE).write_bytes(stored_bytes(build_graph(layers, ranges)))
+    planes = build_planes(layers, width_px=_SIDE_PX, height_px=_PLANES_HEIGHT_PX)
+    (out / PLANES_FILE).write_bytes(stored_bytes(planes))
     (out / RANGES_FILE).write_text(json.dumps({"pictures": len(squares), "ranges": ranges}, indent=1))
 
 

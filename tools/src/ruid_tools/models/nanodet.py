@@ -104,6 +104,23 @@ def build_graph(layers: list[Layer], ranges: Ranges | None = None) -> onnx.Model
     return writer.finish("nanodet-g-person", ("images", [1, "height", "width", 3]), outputs)
 
 
+def build_planes(layers: list[Layer], *, width_px: int, height_px: int) -> onnx.ModelProto:
+    """Return the float graph with a plain first layer and fixed sides, for converters that take no more than that.
+
+    Its input is NanoDet's own: float32 of 1×3×height×width, BGR, normalised.
+    """
+    writer = GraphWriter()
+    bias = (_MEAN_BGR - _MIDDLE_GREY).astype(np.float32)
+    pixels = writer.convolution(
+        "images", _DEVIATION_BGR.reshape(3, 1, 1, 1).astype(np.float32), bias, "pixels", group=len(bias)
+    )
+    stem, *others = layers
+    stem_map = writer.convolution(pixels, *stem, "stem", strides=(2, 2), pads=_AROUND)
+    outputs = _write_behind_stem(writer, iter(others), stem_map)
+    taken = ("images", [1, len(bias), height_px, width_px])
+    return writer.finish("nanodet-g-person-planes", taken, outputs, kind=onnx.TensorProto.FLOAT)
+
+
 def watched_tensors(layers: list[Layer]) -> list[str]:
     """Return the tensors whose ranges `build_graph` needs."""
     writer = GraphWriter()
@@ -160,7 +177,14 @@ def _unite(ranges: dict[str, tuple[float, float]], names: list[str]) -> None:
 
 
 def _write(writer: GraphWriter, layers: Iterator[Layer]) -> dict[str, list[int | str]]:
-    tensor = _write_stem(writer, next(layers))
+    return _write_behind_stem(writer, layers, _write_stem(writer, next(layers)))
+
+
+def _write_behind_stem(writer: GraphWriter, layers: Iterator[Layer], stem_map: str) -> dict[str, list[int | str]]:
+    pooled = writer.operator(
+        "MaxPool", [stem_map], "stem.pool", like="stem", kernel_shape=[3, 3], strides=[2, 2], pads=_AROUND
+    )
+    tensor = _activated(writer, pooled, "stem.on")
     maps: list[str] = []
     for stage, blocks in _STAGES:
         tensor = _write_stage(writer, layers, tensor, stage=stage, blocks=blocks)
@@ -176,11 +200,7 @@ def _write_stem(writer: GraphWriter, stem: Layer) -> str:
     rows = writer.node("Transpose", [pairs], "pairs.rows", perm=[0, 2, 3, 1])
     width = writer.constant("pairs.width", np.array([0, 0, -1, len(stem[1])]))
     columns = writer.node("Reshape", [rows, width], "pairs.columns")
-    stem_map = writer.operator("Transpose", [columns], "stem.map", like="stem", perm=[0, 3, 1, 2])
-    pooled = writer.operator(
-        "MaxPool", [stem_map], "stem.pool", like="stem", kernel_shape=[3, 3], strides=[2, 2], pads=_AROUND
-    )
-    return _activated(writer, pooled, "stem.on")
+    return writer.operator("Transpose", [columns], "stem.map", like="stem", perm=[0, 3, 1, 2])
 
 
 def _write_stage(writer: GraphWriter, layers: Iterator[Layer], tensor: str, *, stage: int, blocks: int) -> str:

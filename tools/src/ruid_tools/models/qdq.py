@@ -107,10 +107,15 @@ class GraphWriter:
         return self.node("DequantizeLinear", inputs, name, axis=0)
 
     def finish(
-        self, name: str, picture: tuple[str, Sequence[int | str]], outputs: Mapping[str, Sequence[int | str]]
+        self,
+        name: str,
+        picture: tuple[str, Sequence[int | str]],
+        outputs: Mapping[str, Sequence[int | str]],
+        *,
+        kind: int = TensorProto.UINT8,
     ) -> onnx.ModelProto:
-        """Return the checked model: one uint8 picture in, float32 tables out. It holds nothing that varies."""
-        taken = [helper.make_tensor_value_info(picture[0], TensorProto.UINT8, picture[1])]
+        """Return the checked model: one picture of `kind` in, float32 tables out. It holds nothing that varies."""
+        taken = [helper.make_tensor_value_info(picture[0], kind, picture[1])]
         given = [helper.make_tensor_value_info(key, TensorProto.FLOAT, shape) for key, shape in outputs.items()]
         graph = helper.make_graph(self._nodes, name, taken, given, self._constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], producer_name="ruid")
