@@ -61,6 +61,19 @@ async def test_the_trail_of_a_person_is_found_by_what_pages_call_them(tmp_path: 
     store.close()
 
 
+@pytest.mark.asyncio
+async def test_an_export_says_from_when_to_when(tmp_path: Path):
+    store = open_store(tmp_path / "hub.db")
+    app = await whole_hub(store, tmp_path, mode=AccessMode.OPEN)
+    clock = app.state.templates.time.clock
+    async with AsyncTestClient(app) as client:
+        asked = {"from_s": NOON_S - 90_000, "to_s": NOON_S - 3600, "format": "csv"}
+        assert (await client.get("/api/v1/visits", params=asked)).status_code == 200
+        trail = (await client.get("/audit")).text
+    store.close()
+    assert f"{clock(NOON_S - 90_000)} to {clock(NOON_S - 3600)}" in trail
+
+
 def test_the_version_is_that_of_the_package():
     project = tomllib.loads((REPOSITORY / "hub/pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert __version__ == project["version"]

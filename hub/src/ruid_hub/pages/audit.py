@@ -1,6 +1,7 @@
 """Audit: who looked at whom, and who changed what."""
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -81,6 +82,8 @@ WORDS = {
 }
 """Actions in words."""
 UNTOLD = {"operation_id"}
+SPAN = re.compile(r"(\d{1,10})-(\d{1,10})")
+"""From when to when, in seconds since the Unix epoch."""
 
 WAYS = {
     "session": "in a browser",
@@ -147,7 +150,7 @@ async def audit_page(
         frame=look.frame("audit"),
         entries=tuple(shown),
         words=in_words,
-        called=await asyncio.to_thread(names, access.accounts, cameras, counting, nodes),
+        called=await asyncio.to_thread(names, access.accounts, cameras, counting, nodes, look.templates.time.clock),
         besides=besides,
         ways=WAYS,
         kinds=KINDS,
@@ -160,9 +163,16 @@ async def audit_page(
 
 
 def names(
-    accounts: Accounts, cameras: Mapping[str, str], counting: Counting | None, nodes: NodeRegister | None
+    accounts: Accounts,
+    cameras: Mapping[str, str],
+    counting: Counting | None,
+    nodes: NodeRegister | None,
+    clock: Callable[[float], str],
 ) -> Callable[[AuditEntry], str]:
-    """Says what is called what today: users, tokens, nodes, cameras and sites, never people who were seen."""
+    """Says what is called what today: users, tokens, nodes, cameras and sites, never people who were seen.
+
+    Of an export it says from when to when.
+    """
     known: dict[str, Mapping[str, str]] = {
         "user": {str(user.user_key): user.name for user in accounts.users()},
         "token": {str(token.token_key): token.name for token in accounts.tokens()},
@@ -172,6 +182,8 @@ def names(
     }
 
     def called(entry: AuditEntry) -> str:
+        if entry.action.endswith(".export") and (span := SPAN.fullmatch(entry.subject)):
+            return f"{clock(int(span[1]))} to {clock(int(span[2]))}"
         return known.get(entry.action.partition(".")[0], {}).get(entry.subject, entry.subject)
 
     return called
