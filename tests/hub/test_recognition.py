@@ -15,7 +15,7 @@ from ruid_core.wire import messages as wm
 from ruid_core.wire.uplink import ItemKey
 from ruid_core.wire.vectors import pack_embeddings
 from ruid_hub import recognition
-from ruid_hub.hand import UnknownPerson, UnknownSighting
+from ruid_hub.hand import LookExpired, UnknownSighting
 from ruid_hub.identities import RuidClusterer
 from ruid_hub.observations import TrackKey
 from ruid_hub.recognition import ReceivedItem, Recogniser
@@ -221,8 +221,11 @@ def test_operators_of_a_hub_that_began_anew_are_told_what_it_knows(store: Store)
     former = seen_by(recogniser, ["first"], from_seq=1)[0] or ""
     named = hand.rename(former, "Ada", "olga").operation
     now = seen_by(recogniser, ["other"] * 10, from_seq=2)[-1] or ""
-    with pytest.raises(UnknownPerson):
-        hand.merge(now, former, "olga")
+    merged = hand.merge(now, former, "olga").operation
+    assert {one.identity_id: one.label for one in store.recent_identities(9)} == {now: "Ada"}
+    hand.undo(merged.operation_id, "olga")
+    with pytest.raises(LookExpired):
+        hand.merge(former, now, "olga")
     with pytest.raises(UnknownSighting):
         hand.move(TrackKey("node1/cam0", 3, 1), now, "olga")
     hand.rename(now, "Grace", "olga")
