@@ -6,6 +6,7 @@ it is only run where that variable asks for it. Port 8080 must be free.
 
 import os
 import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -71,5 +72,6 @@ def test_one_service_after_the_other_is_updated_and_nothing_is_lost(site: Compos
         grows_beyond(site, reached)
         nothing_is_lost(site, before=before, but=OTHER_MODEL if order[0] == "edge" else frozenset())
     after = account(site)
+    sys.stdout.write(f"{before}\n{after}\n")
     assert after["boots"] == 2
     assert after["revision"] >= before["revision"]
