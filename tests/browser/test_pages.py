@@ -266,11 +266,11 @@ def test_what_is_chosen_far_up_can_be_acted_on_there(whole: WholeHub, windows: d
 
 def test_the_pages_can_be_put_on_a_phones_home_screen(whole: WholeHub, page: Page):
     page.goto(whole.url)
-    browser = page.context.new_cdp_session(page)
+    browser: Any = page.context.new_cdp_session(page)
     manifest = browser.send("Page.getAppManifest")
     assert (manifest["url"].partition("?")[0], manifest["errors"]) == (f"{whole.url}static/manifest.json", [])
-    errors = browser.send("Page.getInstallabilityErrors")["installabilityErrors"]
-    assert {error["errorId"] for error in errors} <= {"in-incognito"}, errors
+    said = browser.send("Page.getInstallabilityErrors")
+    assert {error["errorId"] for error in said["installabilityErrors"]} <= {"in-incognito"}, said
 
 
 def test_filters_change_the_list_in_place(whole: WholeHub, windows: dict[str, Page]):
