@@ -28,14 +28,16 @@ def test_without_a_file_a_camera_has_the_nodes_policy_which_is_private_by_defaul
 def test_each_camera_finds_its_entry_by_name_or_id(tmp_path: Path) -> None:
     content = {
         "door": {"masks": [SQUARE], "lines": {"entrance": [[0.5, 1], [0.5, 0]]}, "thumbnails": "off"},
-        "cam1": {"zones": {"till": SQUARE}, "frame_rate_fps": 5, "detection_confidence": 0.7},
+        "cam1": {"zones": {"till": SQUARE}, "frame_rate_fps": 5, "detection_confidence": 0.7, "upside_down": True},
     }
     corners = tuple((x, y) for x, y in SQUARE)
     assert own_rules(settings(tmp_path, content)) == {
         "cam0": CameraRules(
             ThumbnailPolicy.OFF, masks_rel=(corners,), lines=(Line("entrance", (0.5, 1.0), (0.5, 0.0)),)
         ),
-        "cam1": CameraRules(frame_rate_fps=5.0, detection_confidence=0.7, zones=(Zone("till", corners),)),
+        "cam1": CameraRules(
+            frame_rate_fps=5.0, detection_confidence=0.7, zones=(Zone("till", corners),), upside_down=True
+        ),
     }
 
 

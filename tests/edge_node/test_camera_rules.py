@@ -44,6 +44,20 @@ def test_what_is_not_wished_for_stays_as_the_node_has_it() -> None:
     assert rules_from(config(), own) == own
 
 
+def test_what_the_node_hides_itself_stays_hidden_when_the_hub_turns_the_picture() -> None:
+    own = CameraRules(masks_rel=(SQUARE,), zones=(Zone("z", SQUARE),), lines=(Line("l", (0.0, 0.5), (1.0, 0.25)),))
+    there = tuple((pytest.approx(1 - x), pytest.approx(1 - y)) for x, y in SQUARE)
+    rules = rules_from(config(upside_down=True, masks_rel=(BOW_TIE,)), own)
+    assert rules.upside_down
+    assert rules.masks_rel == (there, BOW_TIE)
+    assert rules.zones[0].corners_rel == there
+    assert rules.lines == (Line("l", (1.0, 0.5), (0.0, 0.75)),)
+    back = rules_from(config(upside_down=False), rules)
+    assert not back.upside_down
+    assert back.lines == own.lines
+    assert rules_from(config(upside_down=True), rules) == rules
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "reason"),
     [

@@ -1,13 +1,15 @@
 """A node's own masks, zones and lines, for use without a hub and for masks that no hub can take away.
 
-A JSON file, a camera's name (or id) to what holds there; coordinates are fractions of the picture, y points down:
+A JSON file, a camera's name (or id) to what holds there; coordinates are fractions of the picture, y points down
+(of the turned one, where the camera hangs upside down):
 
     {
       "door": {
         "masks": [[[0.8, 0.0], [1.0, 0.0], [1.0, 0.3], [0.8, 0.3]]],
         "zones": {"till": [[0.1, 0.5], [0.4, 0.5], [0.4, 0.9], [0.1, 0.9]]},
         "lines": {"entrance": [[0.5, 1.0], [0.5, 0.0]]},
-        "thumbnails": "off"
+        "thumbnails": "off",
+        "upside_down": true
       }
     }
 
@@ -15,6 +17,7 @@ A zone's or line's name is its id. Who crosses a line from its left to its right
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -37,6 +40,7 @@ class CameraEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thumbnails: str | None = None
     frame_rate_fps: float | None = None
     detection_confidence: float | None = None
+    upside_down: bool = False
 
 
 def own_rules(settings: EdgeSettings) -> dict[str, CameraRules]:
@@ -71,4 +75,4 @@ def _rules_of(camera: CameraSettings, entries: Mapping[str, CameraEntry], basis:
     if fault is not None:
         place = fault.field.removeprefix("cameras[0].")
         raise BadSettings(f"RUID_CAMERA_FILE, camera '{camera.name}', {place}: {fault.reason}")
-    return rules_from(config, basis)
+    return rules_from(config, replace(basis, upside_down=entry.upside_down))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ruid_core.geometry.lines import half_turned
 from ruid_core.geometry.polygons import area, crosses_itself
 from ruid_core.tracking import Line, Zone
 from ruid_core.wire import messages as wm
@@ -52,6 +53,8 @@ def find_fault(cameras: Sequence[wm.CameraConfig], *, camera_ids: Sequence[str])
 
 def rules_from(config: wm.CameraConfig, own: CameraRules) -> CameraRules:
     """Return the node's own rules with a configuration over them; it must be without fault."""
+    if config.upside_down not in (None, own.upside_down):
+        own = turned(own)
     return replace(
         own,
         thumbnails=own.thumbnails if config.thumbnails is None else ThumbnailPolicy(config.thumbnails),
@@ -62,6 +65,17 @@ def rules_from(config: wm.CameraConfig, own: CameraRules) -> CameraRules:
         masks_rel=own.masks_rel + config.masks_rel,
         zones=tuple(Zone(zone.zone_id, zone.points_rel) for zone in config.zones) or own.zones,
         lines=tuple(Line(line.line_id, line.start_rel, line.end_rel) for line in config.lines) or own.lines,
+    )
+
+
+def turned(rules: CameraRules) -> CameraRules:
+    """Return the rules for the picture turned by half a turn: its masks, zones and lines go with what they lie on."""
+    return replace(
+        rules,
+        upside_down=not rules.upside_down,
+        masks_rel=tuple(half_turned(*mask) for mask in rules.masks_rel),
+        zones=tuple(Zone(zone.zone_id, half_turned(*zone.corners_rel)) for zone in rules.zones),
+        lines=tuple(Line(line.line_id, *half_turned(line.start_rel, line.end_rel)) for line in rules.lines),
     )
 
 

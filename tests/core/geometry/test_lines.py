@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ruid_core.geometry.lines import Meeting, Point, meeting, side
+from ruid_core.geometry.lines import Meeting, Point, half_turned, meeting, side
 
 UP: tuple[Point, Point] = ((5, 10), (5, 0))
 """From the bottom of the picture to its top: the right side is on the right."""
@@ -41,3 +41,9 @@ def test_the_way_back_meets_the_line_where_the_way_there_did(a: Point, b: Point,
     if there is not None and back is not None:
         assert 0 <= there.share <= 1
         assert there.share == pytest.approx(1 - back.share, abs=1e-6)
+
+
+def test_half_a_turn_takes_corners_to_the_opposite_ones_and_twice_it_is_nothing() -> None:
+    points = ((0.0, 0.0), (1.0, 0.0), (0.25, 0.5))
+    assert half_turned(*points) == ((1.0, 1.0), (0.0, 1.0), (0.75, 0.5))
+    assert half_turned(*half_turned(*points)) == points

@@ -96,6 +96,7 @@ def camera_config(**changes: Any) -> wm.CameraConfig:
         masks_rel=(((0.0, 0.0), (0.2, 0.0), (0.0, 0.2)),),
         zones=(wm.Zone("z1", "Counter", triangle),),
         lines=(wm.Line("door", "Door", (0.2, 0.8), (0.8, 0.8)),),
+        upside_down=True,
     )
     return msgspec.structs.replace(plain, **changes)
 

@@ -152,6 +152,34 @@ def test_new_zones_end_the_stays_in_the_old_ones_and_tracks_go_on() -> None:
     assert after.people[0].track_id == before.track_id
 
 
+def test_the_pictures_of_a_camera_that_hangs_upside_down_are_turned_before_anything_else() -> None:
+    left_half = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+    witness = Witness([(300.0, 100.0, 360.0, 280.0)])
+    stage = Stage(witness, CameraRules(thumbnails=ThumbnailPolicy.ON, masks_rel=(left_half,), upside_down=True))
+    parts = [part for outcome in stage.play(20, bright=True) for part in outcome.tracklets]
+    assert witness.looks > 10
+    assert witness.brightest < 200
+    assert parts
+    _, jpeg = stage.pipeline.still()
+    still = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert still is not None
+    assert still.max() < 200
+    small = np.full((240, 320, 3), 90, np.uint8)
+    small[:, 200:] = SECRET
+    stage.pipeline.take(Frame(np.full((480, 640, 3), 90, np.uint8), 1010, 2010, 1, small))
+    assert witness.seen_px == (320, 240)
+    assert witness.brightest < 200
+
+
+def test_tracks_begin_anew_when_the_picture_is_turned() -> None:
+    stage = Stage(Witness([(400.0, 100.0, 460.0, 280.0)]), CameraRules())
+    before = stage.play(10)[-1].people[0]
+    stage.rules = CameraRules(upside_down=True)
+    outcomes = stage.play(10)
+    assert [part.final for part in outcomes[0].tracklets] == [True]
+    assert outcomes[-1].people[0].track_id != before.track_id
+
+
 def test_another_confidence_begins_the_tracks_anew() -> None:
     stage = Stage(Witness([(400.0, 100.0, 460.0, 280.0)]), CameraRules())
     assert stage.play(10)[-1].people

@@ -13,6 +13,7 @@ from ruid_hub.pages.cameras import (
     ShapesForm,
     changes_of,
     gap_marks,
+    hung,
     sparks,
     unheard_percent,
     with_shapes,
@@ -85,6 +86,23 @@ def test_what_is_drawn_becomes_masks_zones_and_lines():
     assert config.masks_rel == (((0, 0), (1, 0), (1, 1)),)
     assert config.zones == (Zone("z", "Door", ((0, 0), (0.5, 0), (0.5, 0.5))),)
     assert config.lines == (Line("l", "In", (0, 0.5), (1, 0.5)),)
+
+
+def test_what_is_drawn_stays_on_what_it_was_drawn_over_when_the_camera_is_said_to_hang_otherwise():
+    drawn = CameraConfig(
+        "cam",
+        masks_rel=(((0.0, 0.0), (1.0, 0.0), (1.0, 0.25)),),
+        zones=(Zone("z", "Door", ((0.0, 0.0), (0.5, 0.0), (0.5, 0.5))),),
+        lines=(Line("l", "In", (0.0, 0.5), (1.0, 0.25)),),
+    )
+    turned = hung(drawn, upside_down=True)
+    assert turned.upside_down
+    assert turned.masks_rel == (((1.0, 1.0), (0.0, 1.0), (0.0, 0.75)),)
+    assert turned.zones == (Zone("z", "Door", ((1.0, 1.0), (0.5, 1.0), (0.5, 0.5))),)
+    assert turned.lines == (Line("l", "In", (1.0, 0.5), (0.0, 0.75)),)
+    assert hung(turned, upside_down=True) == turned
+    assert hung(turned, upside_down=None) == drawn
+    assert hung(drawn, upside_down=False).lines == drawn.lines
 
 
 def test_a_drawing_with_anything_else_in_it_is_refused():

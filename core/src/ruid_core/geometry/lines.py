@@ -19,6 +19,11 @@ class Meeting:
     between_ends: bool
 
 
+def half_turned(*points_rel: Point) -> tuple[Point, ...]:
+    """Return where points of a picture, in fractions of it, are once it is turned by half a turn."""
+    return tuple((1 - x, 1 - y) for x, y in points_rel)
+
+
 def side(point: Point, *, start: Point, end: Point) -> float:
     """Return the distance of a point from the endless line, positive to its right; 0 for a line of no length."""
     along_x, along_y = end[0] - start[0], end[1] - start[1]

@@ -95,6 +95,8 @@ class CameraConfig(msgspec.Struct, frozen=True, array_like=True):
     """What the hub may set on a camera; None leaves the node's own setting.
 
     `masks_rel` are polygons that no model, crop, thumbnail or still may show. `thumbnails` is off, blurred or on.
+    A camera that hangs `upside_down` has its pictures turned by half a turn before anything else; all coordinates are
+    those of the turned picture. A node of before protocol 1.2 does not know of it.
     """
 
     camera_id: str
@@ -105,6 +107,7 @@ class CameraConfig(msgspec.Struct, frozen=True, array_like=True):
     masks_rel: tuple[tuple[Point, ...], ...] = ()
     zones: tuple[Zone, ...] = ()
     lines: tuple[Line, ...] = ()
+    upside_down: bool | None = None
 
 
 class PersonFound(msgspec.Struct, frozen=True, array_like=True):

@@ -19,7 +19,7 @@ from ruid_edge.capture import Frame
 from ruid_edge.health.stages import StageTimes
 from ruid_edge.pipeline.adaptation import Effort
 from ruid_edge.pipeline.gate import ChangeGate
-from ruid_edge.pipeline.pictures import encode_still, hide, sample
+from ruid_edge.pipeline.pictures import encode_still, hide, sample, turn
 from ruid_edge.pipeline.places import Places, PlaceStep
 from ruid_edge.pipeline.rules import CameraRules
 from ruid_edge.pipeline.thumbnails import cut_crop
@@ -164,7 +164,7 @@ class CameraPipeline:
         last = self._follow_rules() or last
         self._effort = self._ask_effort()
         with self._stages.measure("prepare"):
-            frame = self._hide(frame)
+            frame = self._hide(self._turn(frame))
             self._newest = frame
             due = self._is_due(frame)
         outcome = self._look(frame) if due else self._spare(frame)
@@ -217,13 +217,20 @@ class CameraPipeline:
         self._rules = rules
         self._sense = SceneSense()
         last = _NOTHING
-        if rules.detection_confidence != before.detection_confidence:
+        begun_anew = (rules.detection_confidence, rules.upside_down)
+        if begun_anew != (before.detection_confidence, before.upside_down):
             last = self.finish()
             self._tracker = self._new_tracker()
         if (rules.zones, rules.lines) != (before.zones, before.lines):
             last = LastParts(last.tracklets, last.stays + self._places.finish())
             self._places = self._new_places()
         return last
+
+    def _turn(self, frame: Frame) -> Frame:
+        if not self._rules.upside_down:
+            return frame
+        small = None if frame.small_bgr is None else turn(frame.small_bgr)
+        return replace(frame, picture_bgr=turn(frame.picture_bgr), small_bgr=small)
 
     def _hide(self, frame: Frame) -> Frame:
         masks = self._rules.masks_rel

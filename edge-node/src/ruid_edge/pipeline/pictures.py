@@ -32,6 +32,11 @@ def hide(picture_bgr: Picture, masks_rel: Sequence[Sequence[Point]]) -> Picture:
     return shown
 
 
+def turn(picture_bgr: Picture) -> Picture:
+    """Return the picture turned by half a turn."""
+    return np.asarray(cv2.rotate(picture_bgr, cv2.ROTATE_180), np.uint8)
+
+
 def sample(picture_bgr: Picture) -> Picture:
     """Return a small grey picture (every few pixels of the green channel), in microseconds."""
     height, width = picture_bgr.shape[:2]

@@ -13,7 +13,8 @@ class CameraRules:
 
     `masks_rel` are polygons that no model, crop, thumbnail or still may show. `detection_confidence` is how sure the
     detector must be for somebody new; None is the tracker's default. `frame_rate_fps` bounds how many frames are
-    worked on; None is all of them.
+    worked on; None is all of them. Pictures of a camera that hangs `upside_down` are turned by half a turn before
+    anything else; coordinates are those of the turned picture.
     """
 
     thumbnails: ThumbnailPolicy = ThumbnailPolicy.BLURRED
@@ -22,3 +23,4 @@ class CameraRules:
     masks_rel: tuple[tuple[Point, ...], ...] = ()
     zones: tuple[Zone, ...] = ()
     lines: tuple[Line, ...] = ()
+    upside_down: bool = False

@@ -62,7 +62,10 @@ class LineSettings:
 
 @dataclass(frozen=True, slots=True)
 class CameraSettings:
-    """What the hub sets on a camera; None leaves the node's own setting. `thumbnails` is off, blurred or on."""
+    """What the hub sets on a camera; None leaves the node's own setting. `thumbnails` is off, blurred or on.
+
+    Coordinates are those of the picture as it is shown: turned by half a turn where the camera hangs `upside_down`.
+    """
 
     name: str | None = None
     frame_rate_fps: float | None = None
@@ -71,6 +74,7 @@ class CameraSettings:
     masks_rel: tuple[tuple[PointRel, ...], ...] = ()
     zones: tuple[ZoneSettings, ...] = ()
     lines: tuple[LineSettings, ...] = ()
+    upside_down: bool | None = None
 
     @classmethod
     def of(cls, config: CameraConfig) -> "CameraSettings":
@@ -83,6 +87,7 @@ class CameraSettings:
             tuple(tuple((x, y) for x, y in mask) for mask in config.masks_rel),
             tuple(ZoneSettings(zone.zone_id, zone.name, list(zone.points_rel)) for zone in config.zones),
             tuple(LineSettings(line.line_id, line.name, line.start_rel, line.end_rel) for line in config.lines),
+            config.upside_down,
         )
 
     def config(self, camera_id: str) -> CameraConfig:
@@ -96,6 +101,7 @@ class CameraSettings:
             self.masks_rel,
             tuple(Zone(zone.zone_id, zone.name, tuple(zone.points_rel)) for zone in self.zones),
             tuple(Line(line.line_id, line.name, line.start_rel, line.end_rel) for line in self.lines),
+            self.upside_down,
         )
 
 

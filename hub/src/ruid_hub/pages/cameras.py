@@ -11,6 +11,7 @@ from litestar import Response, get, post
 from litestar.exceptions import NotFoundException, ServiceUnavailableException
 from litestar.params import QueryParameter
 
+from ruid_core.geometry.lines import half_turned
 from ruid_core.wire.configuration import FRAME_RATES_FPS, THUMBNAIL_POLICIES
 from ruid_core.wire.messages import CameraConfig, Line, Zone
 from ruid_hub.access import Audit, Role
@@ -36,6 +37,7 @@ DAY_S = 86_400.0
 Drifts = Callable[[], Iterable[DriftAlarm]]
 GAPS_SHOWN = 20
 TEXT = 80
+HANGING = {"upright": False, "upside-down": True}
 
 CameraKey = Annotated[str, QueryParameter(name="camera", max_length=300, description="node_id/camera_id")]
 
@@ -120,6 +122,7 @@ class CameraPage:
     shapes: str
     """Masks, zones and lines as JSON, for the drawing board."""
     policies: tuple[str, ...]
+    ways: tuple[str, ...]
     frame_rates_fps: tuple[float, float]
 
 
@@ -256,6 +259,7 @@ async def camera_page(
         applied=told is not None and (told.applied or not told.revision),
         shapes=_shapes_json(config),
         policies=THUMBNAIL_POLICIES,
+        ways=tuple(HANGING),
         frame_rates_fps=FRAME_RATES_FPS,
     )
     return look.page(page)
@@ -295,7 +299,7 @@ async def save_shapes(
 async def save_settings(
     data: Form, look: Given[Look], site: Given[Site], nodes: Given[NodeRegister], audit: Given[Audit]
 ) -> Response[None]:
-    """Tell a camera its name, pace, eagerness and picture policy; what is empty is left to the node."""
+    """Tell a camera its name, pace, eagerness, picture policy and how it hangs; what is empty is left to the node."""
     camera = str(data.get("camera", ""))
     look.must_cover(camera)
     try:
@@ -305,7 +309,7 @@ async def save_settings(
 
     def settled(config: CameraConfig) -> CameraConfig:
         return msgspec.structs.replace(
-            config,
+            hung(config, upside_down=HANGING.get(str(data.get("hangs", "")))),
             name=str(data.get("name", "")).strip()[:TEXT] or None,
             frame_rate_fps=rate,
             detection_confidence=None if confidence is None else confidence / 100,
@@ -318,6 +322,21 @@ async def save_settings(
 def address(camera: str) -> str:
     """The page of a camera."""
     return f"/camera?{urlencode({'camera': camera})}"
+
+
+def hung(config: CameraConfig, *, upside_down: bool | None) -> CameraConfig:
+    """The same settings for a camera that hangs so; what was drawn stays on what it was drawn over."""
+    set_so = msgspec.structs.replace(config, upside_down=upside_down)
+    return set_so if bool(upside_down) == bool(config.upside_down) else _turned(set_so)
+
+
+def _turned(config: CameraConfig) -> CameraConfig:
+    return msgspec.structs.replace(
+        config,
+        masks_rel=tuple(half_turned(*mask) for mask in config.masks_rel),
+        zones=tuple(Zone(zone.zone_id, zone.name, half_turned(*zone.points_rel)) for zone in config.zones),
+        lines=tuple(Line(line.line_id, line.name, *half_turned(line.start_rel, line.end_rel)) for line in config.lines),
+    )
 
 
 def with_shapes(config: CameraConfig, drawn: ShapesForm) -> CameraConfig:
