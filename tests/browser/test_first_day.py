@@ -171,7 +171,8 @@ def test_a_sighting_becomes_somebody_else_and_comes_back(day: Day):
     page.get_by_test_id("why-open").last.click()
     expect(page.get_by_test_id("why").last).to_contain_text("sure")
     box = page.get_by_test_id("sighting").last.get_by_role("checkbox")
-    chosen = page.locator(f"[name=sighting][value='{box.get_attribute('value')}']")
+    which = " ".join((page.get_by_test_id("sighting").last.locator("label.tick").text_content() or "").split())
+    chosen = page.get_by_role("checkbox", name=which)  # not by its value, which changes while somebody stays in view
     box.check()
     page.get_by_test_id("split").click()
     expect(page.get_by_test_id("undo-last")).to_be_visible()
